@@ -1,0 +1,1 @@
+"""Warning: from signals to alert changes and outgoing messages."""

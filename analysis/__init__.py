@@ -1,0 +1,1 @@
+"""Understanding: from posts to sentiment, matches, baselines and tiers, as pure functions."""

@@ -1,0 +1,176 @@
+"""Texts as sets of hashed character n-grams: what the linear sentiment model sees.
+
+The hash is that of scikit-learn's ``HashingVectorizer`` (murmur3, 32 bit, seed 0, over UTF-8, absolute
+value modulo the bucket count), computed for a whole batch at once: no dictionary, no cache, no state.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+BUCKETS = 1 << 18
+MAX_GRAM = 3
+NORMALISATION = "1"
+"""Version of ``reduce`` and of the folding before it; weights made for another one are refused."""
+
+Ints = npt.NDArray[np.int64]
+Words32 = npt.NDArray[np.uint32]
+Words64 = npt.NDArray[np.uint64]
+
+_DIGIT = re.compile("[1-9]")
+_SPACE = re.compile("[\t\r\n]")
+_HANDLE = r"@[\w\-\u00b7]{1,30}"
+_REMOVED = re.compile(
+    rf"https?://[!-~]+|(?://\s?)?{_HANDLE}\s?:?|\{{%.{{0,40}}?%\}}| {{2,}}|(?P<last>(.)\2\2)\2+"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """What is left of a folded text, and where: ``kept`` are half-open ranges of the folded text."""
+
+    text: str
+    kept: tuple[tuple[int, int], ...]
+
+    def spread(self, values: npt.NDArray[np.float64], length: int) -> list[float]:
+        """Return values of the characters of ``text`` at their places in the folded text.
+
+        What was removed has 0; ``length`` is that of the folded text.
+        """
+        if len(values) == length:
+            everything: list[float] = values.tolist()
+            return everything
+        spread = [0.0] * length
+        done = 0
+        for start, end in self.kept:
+            spread[start:end] = values[done : done + end - start].tolist()
+            done += end - start
+        return spread
+
+
+def reduce(folded: str) -> Reduced:
+    """Return a folded text without links, ``@names`` and floods of one character.
+
+    Every digit becomes 0, white space one blank, and of a repeated character three stay
+    (哈哈哈哈哈 and 哈哈哈哈 are one word to the model).
+    """
+    text = _SPACE.sub(" ", _DIGIT.sub("0", folded))
+    kept = []
+    start = 0
+    for cut in _REMOVED.finditer(text):
+        kept.append((start, _kept_until(cut)))
+        start = cut.end()
+    kept.append((start, len(text)))
+    return Reduced("".join([text[a:b] for a, b in kept]), tuple(kept))
+
+
+def _kept_until(cut: re.Match[str]) -> int:
+    if cut["last"] is not None:
+        return cut.end("last")
+    return cut.start() + cut.group().isspace()  # the first blank of several stays
+
+
+@dataclass(frozen=True, slots=True)
+class Grams:
+    """The n-grams of a batch: three parallel arrays, in order of n, then of position.
+
+    ``owner`` is the index of the text, ``start`` the position in the joined batch, ``bucket``
+    0 … BUCKETS − 1; ``sizes`` counts how many of them have one, two and three characters;
+    ``lengths`` are those of the texts.
+    """
+
+    lengths: Sequence[int]
+    owner: Ints
+    start: Ints
+    bucket: Ints
+    sizes: tuple[int, ...]
+
+
+def grams(texts: Sequence[str]) -> Grams:
+    """Return the character 1- to 3-grams of reduced texts; none reaches over the end of its text."""
+    codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    lengths = [len(text) for text in texts]
+    owner = np.repeat(np.arange(len(texts)), lengths)
+    packed, width = _utf8(codes)
+    owners, starts, buckets = [], [], []
+    low, high, length = packed.astype(np.uint64), np.zeros(len(codes), np.uint64), width
+    for size in range(1, MAX_GRAM + 1):
+        if size > 1:
+            low, high, length = _append(low, high, length, packed[size - 1 :], width[size - 1 :])
+        inside = owner[: len(length)] == owner[size - 1 :]
+        starts.append(np.flatnonzero(inside))
+        owners.append(owner[starts[-1]])
+        buckets.append(_bucket(_murmur3(low[inside], high[inside], length[inside], size)))
+    sizes = tuple(len(part) for part in starts)
+    owner, start, bucket = map(np.concatenate, (owners, starts, buckets))
+    return Grams(lengths, owner, start, bucket, sizes)
+
+
+def distinct(found: Grams) -> tuple[Ints, Ints]:
+    """Return the (owner, bucket) pairs of a batch, each once, sorted: presence is binary."""
+    keys = np.sort(found.owner * BUCKETS + found.bucket)
+    first = np.ones(len(keys), dtype=bool)
+    first[1:] = keys[1:] != keys[:-1]
+    keys = keys[first]
+    return keys // BUCKETS, keys % BUCKETS
+
+
+def _utf8(codes: Words32) -> tuple[Words32, Words64]:
+    """Return the UTF-8 bytes of each code point, packed little-endian, and their number."""
+    width = (1 + (codes >= 0x80) + (codes >= 0x800) + (codes >= 0x10000)).astype(np.uint64)
+    tails = [0x80 | (codes >> np.uint32(6 * place) & 0x3F) for place in range(3)]
+    packed = np.select(
+        [width == 1, width == 2, width == 3],
+        [
+            codes,
+            0xC0 | codes >> 6 | tails[0] << 8,
+            0xE0 | codes >> 12 | tails[1] << 8 | tails[0] << 16,
+        ],
+        0xF0 | codes >> 18 | tails[2] << 8 | tails[1] << 16 | tails[0] << 24,
+    )
+    return packed.astype(np.uint32), width
+
+
+def _append(
+    low: Words64, high: Words64, length: Words64, packed: Words32, width: Words64
+) -> tuple[Words64, Words64, Words64]:
+    """Return 12-byte strings (``low`` 8 bytes, ``high`` 4) with one more character behind each."""
+    count = len(packed)
+    low, high, length = low[:count], high[:count], length[:count]
+    bits, more = length * np.uint64(8), packed.astype(np.uint64)
+    # numpy defines a shift by the full width as 0, which is what "nothing spills over" means here
+    return low | more << bits, high | more >> (np.uint64(64) - bits), length + width
+
+
+def _murmur3(low: Words64, high: Words64, length: Words64, blocks: int) -> Words32:
+    """Return MurmurHash3_x86_32 (Appleby), seed 0, of strings of at most 4 · ``blocks`` bytes.
+
+    A tail differs from a block only in skipping the rotation, and bytes behind the end are 0,
+    whose mix is 0: so every string of the batch takes the same steps.
+    """
+    parts = [low & np.uint64(0xFFFFFFFF), low >> np.uint64(32), high][:blocks]
+    full = length >> np.uint64(2)
+    state = np.zeros(len(low), np.uint32)
+    for index, part in enumerate(parts):
+        block = part.astype(np.uint32) * np.uint32(0xCC9E2D51)
+        state ^= _rotate(block, 15) * np.uint32(0x1B873593)
+        mixed = _rotate(state, 13) * np.uint32(5) + np.uint32(0xE6546B64)
+        state = np.where(np.uint64(index) < full, mixed, state)
+    state ^= length.astype(np.uint32)
+    state = (state ^ state >> np.uint32(16)) * np.uint32(0x85EBCA6B)
+    state = (state ^ state >> np.uint32(13)) * np.uint32(0xC2B2AE35)
+    return state ^ state >> np.uint32(16)
+
+
+def _rotate(value: Words32, bits: int) -> Words32:
+    return value << np.uint32(bits) | value >> np.uint32(32 - bits)
+
+
+def _bucket(hashed: Words32) -> Ints:
+    """Return |hash as a signed number| modulo the bucket count."""
+    return np.abs(hashed.view(np.int32).astype(np.int64)) & (BUCKETS - 1)

@@ -1,0 +1,262 @@
+"""Risk classes a text states, each with its places and how certain the claim is.
+
+Precision before recall: a word counts only where nothing before it denies it, nobody merely asks
+about it, and the text is no training course, job advert or draft rule on the matter.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Final
+
+import ahocorasick_rs
+
+from analysis.model import ClaimStatus, Risk
+from analysis.text import Folded
+
+PAIR_DISTANCE: Final = 12
+CUE_DISTANCE: Final = 60
+
+_SENTENCE_END: Final = re.compile(r"[。!?;\n]")
+_DENIED_JUST_BEFORE: Final = re.compile(
+    r"(?:没有?|未(?!来|成年)|无(?!故|端|锡|良|证|人)|不(?!但|仅|止|光|断|慎|幸|料|过|少|久|想|停|到|退|给|发|还|让)"
+    r"|从未|并非|避免|防止|杜绝|预防|严防|以防|谨防|防范|零)[^,。!?;、:\n]{0,3}$"
+)
+_DENIAL_REACH: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One place of a folded text that states a risk; ``weight`` is its log-odds toward negative."""
+
+    risk_class: str
+    status: ClaimStatus
+    start: int
+    end: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What a lexicon word is for: a phrase (no pair), one side of a pair, or a cue (no class)."""
+
+    name: str
+    weight: float = 0.0
+    pair: int = -1
+    side: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Hit:
+    start: int
+    end: int
+    bad_from: int
+    name: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Lexicon:
+    automaton: ahocorasick_rs.AhoCorasick
+    uses: Sequence[tuple[_Use, ...]]
+
+
+def find_risks(folded: Folded) -> tuple[Risk, ...]:
+    """Return the risk classes a folded text states, by class id, with spans of the original."""
+    by_class: dict[str, list[Event]] = {}
+    for event in find_events(folded.text):
+        by_class.setdefault(event.risk_class, []).append(event)
+    return tuple(
+        Risk(
+            risk_class=name,
+            status=_joint_status(events),
+            hits=tuple(folded.span(event.start, event.end) for event in events),
+        )
+        for name, events in sorted(by_class.items())
+    )
+
+
+@lru_cache(maxsize=256)  # rules and risks ask for the same text
+def find_events(text: str) -> tuple[Event, ...]:
+    """Return the places of a folded text that state a risk, sorted, not overlapping in a class."""
+    hits, cues = _scan(text)
+    if not hits:
+        return ()
+    stated = [hit for hit in hits if _is_stated(text, hit, cues)]
+    return tuple(
+        Event(
+            risk_class=hit.name,
+            status=_status(hit, cues),
+            start=hit.start,
+            end=hit.end,
+            weight=hit.weight,
+        )
+        for hit in _without_overlaps(stated)
+    )
+
+
+_Cues = Mapping[str, Sequence[tuple[int, int]]]
+
+
+def _scan(text: str) -> tuple[list[_Hit], _Cues]:
+    """Return phrases and pairs found, and the places of the cue words, in one pass."""
+    lexicon = _lexicon()
+    hits: list[_Hit] = []
+    sides: dict[tuple[int, int], list[tuple[int, int, _Use]]] = {}
+    cues: dict[str, list[tuple[int, int]]] = {}
+    for pattern, start, end in lexicon.automaton.find_matches_as_indexes(text, overlapping=True):
+        if not _is_whole(text, start, end):
+            continue
+        for use in lexicon.uses[pattern]:
+            if use.pair >= 0:
+                sides.setdefault((use.pair, use.side), []).append((start, end, use))
+            elif use.weight:
+                hits.append(_Hit(start, end, start, use.name, use.weight))
+            else:
+                cues.setdefault(use.name, []).append((start, end))
+    hits.extend(_pairs(text, sides))
+    return hits, cues
+
+
+def _is_whole(text: str, start: int, end: int) -> bool:
+    """Return False for a Latin word found inside another one (bug in debug)."""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    cut_before = _is_latin(before) and _is_latin(text[start])
+    return not cut_before and not (_is_latin(after) and _is_latin(text[end - 1]))
+
+
+def _is_latin(char: str) -> bool:
+    return char.isascii() and char.isalnum()
+
+
+def _pairs(
+    text: str, sides: Mapping[tuple[int, int], Sequence[tuple[int, int, _Use]]]
+) -> Iterator[_Hit]:
+    """Yield, for each right word of a pair, the hit it makes with the nearest left word."""
+    for (pair, side), rights in sides.items():
+        lefts = sides.get((pair, 0), ())
+        if side == 0 or not lefts:
+            continue
+        for start, end, use in rights:
+            near = [left for left in lefts if _is_near(text, left, (start, end))]
+            if near:
+                left = min(near, key=lambda one: abs(one[0] - start))
+                low, high = min(left[0], start), max(left[1], end)
+                yield _Hit(low, high, start, use.name, use.weight)
+
+
+def _is_near(text: str, left: tuple[int, int, _Use], right: tuple[int, int]) -> bool:
+    gap_from, gap_to = min(left[1], right[1]), max(left[0], right[0])
+    return (
+        0 <= gap_to - gap_from <= PAIR_DISTANCE
+        and _SENTENCE_END.search(text, gap_from, gap_to) is None
+    )
+
+
+def _is_stated(text: str, hit: _Hit, cues: _Cues) -> bool:
+    if any(start <= hit.bad_from < end for start, end in cues.get("excluded", ())):
+        return False
+    if _DENIED_JUST_BEFORE.search(text[max(0, hit.bad_from - _DENIAL_REACH) : hit.bad_from]):
+        return False
+    if any(_is_close(hit, cue) for cue in cues.get("not_stated", ())):
+        return False
+    return not any(
+        cue[0] < hit.start and _SENTENCE_END.search(text, cue[1], hit.start) is None
+        for cue in cues.get("asking", ())
+    )
+
+
+def _is_close(hit: _Hit, cue: tuple[int, int]) -> bool:
+    return hit.start - CUE_DISTANCE <= cue[0] and cue[1] <= hit.end + CUE_DISTANCE
+
+
+def _status(hit: _Hit, cues: _Cues) -> ClaimStatus:
+    """Return how certain the claim is by the cue words around it; nobody confirms: alleged."""
+    near = _cues_near(hit, cues)
+    if near.get("denied"):
+        first_denial = min(start for start, _ in near["denied"])
+        overturned = any(start > first_denial for start, _ in near.get("overturned", ()))
+        return ClaimStatus.CONFIRMED if overturned else ClaimStatus.DENIED
+    return ClaimStatus.CONFIRMED if near.get("confirmed") else ClaimStatus.ALLEGED
+
+
+def _cues_near(hit: _Hit, cues: _Cues) -> _Cues:
+    """Return the cues around a hit without those that lie inside a longer one (属实 in 不属实)."""
+    near = {name: [cue for cue in places if _is_close(hit, cue)] for name, places in cues.items()}
+    every = [cue for places in near.values() for cue in places]
+    return {
+        name: [cue for cue in places if not any(_holds(other, cue) for other in every)]
+        for name, places in near.items()
+    }
+
+
+def _holds(longer: tuple[int, int], cue: tuple[int, int]) -> bool:
+    return longer != cue and longer[0] <= cue[0] and cue[1] <= longer[1]
+
+
+def _joint_status(events: Iterable[Event]) -> ClaimStatus:
+    """Return the status of a class: one confirmed place confirms, only all together deny."""
+    found = {event.status for event in events}
+    if ClaimStatus.CONFIRMED in found:
+        return ClaimStatus.CONFIRMED
+    return ClaimStatus.ALLEGED if ClaimStatus.ALLEGED in found else ClaimStatus.DENIED
+
+
+def _without_overlaps(hits: Iterable[_Hit]) -> list[_Hit]:
+    """Return hits of which no two of one class overlap: the first, and of those the longest."""
+    kept: list[_Hit] = []
+    end_of: dict[str, int] = {}
+    for hit in sorted(hits, key=lambda one: (one.start, -one.end, -one.weight)):
+        if hit.start >= end_of.get(hit.name, 0):
+            kept.append(hit)
+            end_of[hit.name] = hit.end
+    return kept
+
+
+@cache
+def _lexicon() -> _Lexicon:
+    content = resources.files("analysis").joinpath("data/risk.toml").read_bytes()
+    uses = _uses(tomllib.loads(content.decode()))
+    return _Lexicon(ahocorasick_rs.AhoCorasick(list(uses)), [tuple(use) for use in uses.values()])
+
+
+def _uses(parsed: Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]]) -> dict[str, list[_Use]]:
+    """Return every word of the lexicon with what it is for."""
+    uses: dict[str, list[_Use]] = {}
+    for word, use in (*_phrase_uses(parsed), *_pair_uses(parsed)):
+        uses.setdefault(word, []).append(use)
+    for cue, words in parsed["cues"].items():
+        for word in words:
+            uses.setdefault(str(word), []).append(_Use(cue))
+    return uses
+
+
+def _phrase_uses(
+    parsed: Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]],
+) -> Iterator[tuple[str, _Use]]:
+    for name, entry in parsed["classes"].items():
+        for strength in ("severe", "plain"):
+            weight = _weight(parsed, strength)
+            yield from ((phrase, _Use(name, weight)) for phrase in entry[strength])
+
+
+def _pair_uses(
+    parsed: Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]],
+) -> Iterator[tuple[str, _Use]]:
+    weight = _weight(parsed, "severe")
+    pairs = [
+        (name, both) for name, entry in parsed["classes"].items() for both in entry.get("pairs", ())
+    ]
+    for pair, (name, both) in enumerate(pairs):
+        for side, alternatives in enumerate(both):
+            for word in dict.fromkeys(alternatives.split("|")):
+                yield word, _Use(name, weight, pair, side)
+
+
+def _weight(parsed: Mapping[str, Mapping[str, object]], strength: str) -> float:
+    return float(str(parsed["weights"][strength]))

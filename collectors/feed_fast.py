@@ -1,0 +1,66 @@
+"""Reading a well-behaved feed with fastfeedparser, the only module that touches it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import fastfeedparser
+
+from collectors.feed_document import Document
+from collectors.feed_entry import Entry
+
+_INLINE_MARKUP = re.compile(
+    rb"<(?:title|summary|description|content:encoded)(?:\s[^<>]*+)?(?<!/)>[^<]*+<(?!/|!\[CDATA\[)"
+)
+
+
+def read_fast(document: Document, *, base: str, lang: str | None) -> list[Entry] | None:
+    """Return the entries of ``document``, or None where the result is not to be trusted.
+
+    Not trusted: an exception; fewer entries than the bytes hold; nothing to tell an entry by;
+    what fastfeedparser does not read (``xml:base``, unescaped markup inside of texts). 60 times as fast as
+    feedparser, equal in 83 to 98 of 100 documents: the others go to the judge.
+    """
+    if b"xml:base" in document.body or _INLINE_MARKUP.search(document.body):
+        return None
+    try:
+        feed = fastfeedparser.parse(
+            document.body, include_tags=False, include_media=False, include_enclosures=False
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None  # its own repairs fail in many ways; the judge decides
+    found: list[dict[str, Any]] = feed["entries"]
+    if len(found) != document.items or not all(map(_is_told_apart, found)):
+        return None
+    return [_entry(fields, document, base, lang) for fields in found]
+
+
+def _is_told_apart(fields: Mapping[str, Any]) -> bool:
+    return bool(
+        (fields.get("title") or fields.get("description"))
+        and (fields.get("id") or fields.get("link"))
+    )
+
+
+def _entry(fields: Mapping[str, Any], document: Document, base: str, lang: str | None) -> Entry:
+    content = max((c.get("value") or "" for c in fields.get("content") or ()), key=len, default="")
+    return Entry(
+        guid=fields.get("id") or None,
+        link=_link(fields),
+        base=base,
+        title=fields.get("title") or "",
+        content=content or fields.get("description") or "",
+        author=fields.get("author") or None,
+        published=document.dates.get(fields.get("published") or ""),
+        updated=document.dates.get(fields.get("updated") or ""),
+        lang=lang,
+    )
+
+
+def _link(fields: Mapping[str, Any]) -> str | None:
+    if link := fields.get("link"):
+        return str(link)
+    links = fields.get("links") or ()
+    return next((ln["href"] for ln in links if ln.get("rel") in (None, "alternate")), None)

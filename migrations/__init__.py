@@ -1,0 +1,1 @@
+"""Alembic revisions for both databases; run them with ``monitor db upgrade``."""

@@ -1,0 +1,47 @@
+"""The API as one application: the frame around the resources."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from fastapi import Depends, FastAPI
+
+import monitor
+from monitor.api import openapi, problems
+from monitor.api.deps import Deps
+from monitor.api.frame import BodyLimit, Frame, refuse_unknown_parameters
+from monitor.api.limits import FAILURES_PER_MINUTE, RateLimit
+from monitor.api.repeats import Repeats
+
+# Each module has a `router` with whole paths ("/api/v1/posts", "/metrics").
+ROUTERS = (
+    "keyword_imports", "keyword_lists", "sources", "posts", "mentions", "trends", "alerts", "channels", "deliveries",
+    "tokens", "stream", "feeds", "metrics", "health", "docs",
+)  # fmt: skip
+
+
+def create(deps: Deps) -> FastAPI:
+    """Return the application. It listens to nobody by itself and starts nothing."""
+    app = FastAPI(
+        title="见微 Jianwei",
+        version=monitor.__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.deps = deps
+    app.state.parameters = {}
+    app.state.rate_limit = RateLimit()
+    app.state.failure_limit = RateLimit(FAILURES_PER_MINUTE)
+    problems.install(app)
+    openapi.install(app)
+    for name in ROUTERS:
+        if find_spec(f"monitor.api.{name}"):
+            module = import_module(f"monitor.api.{name}")
+            app.include_router(module.router, dependencies=[Depends(refuse_unknown_parameters)])
+    # the last one added is the outermost
+    app.add_middleware(Repeats)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Frame)
+    return app

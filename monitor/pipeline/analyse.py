@@ -1,0 +1,189 @@
+"""Polls → understanding → ONE transaction with posts, mentions, rollups and the sources' cursors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection, RowMapping
+
+from analysis.model import Document
+from analysis.search import index_tokens
+from collectors.model import Outcome, Poll, Post, SourceState
+from monitor.bus import Bus, Message
+from monitor.pipeline.analyst import Analyst, PoisonedBatch, Rules
+from monitor.pipeline.batches import unpack
+from monitor.storage import counters, keyword_lists, posts, rollups, sources
+from monitor.storage.engine import Database
+from monitor.storage.posts import Known, Understood
+
+log = structlog.get_logger()
+
+TRIES = 5
+FETCH_WAIT = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysing:
+    """What analysing needs from outside. ``told`` is called after new posts were committed."""
+
+    database: Database
+    analyst: Analyst
+    clock: Callable[[], datetime]
+    told: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What became of the posts given: ids of the new, of the edited and of the known ones, by key."""
+
+    created: Mapping[bytes, int]
+    edited: Mapping[bytes, int]
+    known: Mapping[bytes, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The kind and name of the source a post came from."""
+
+    kind: str
+    name: str
+
+
+async def analyse_batches(needs: Analysing, bus: Bus, *, wait: timedelta = FETCH_WAIT) -> int:
+    """Fetch raw batches, store what they bring, acknowledge after the commit; returns how many."""
+    messages = await bus.fetch(4, wait)
+    for message in messages:
+        await _analyse(needs, message)
+    return len(messages)
+
+
+async def _analyse(needs: Analysing, message: Message) -> None:
+    polls = unpack(message.body)
+    try:
+        await store_polls(needs, polls)
+    except PoisonedBatch as error:
+        if message.deliveries < TRIES:
+            await message.retry(timedelta(seconds=2**message.deliveries))
+            return
+        await _store_apart(needs, polls)
+        await message.dead(str(error))
+        return
+    await message.ack()
+
+
+async def _store_apart(needs: Analysing, polls: Sequence[Poll]) -> None:
+    """Store each poll by itself; the one that kills its reader is put down on its source."""
+    for poll in polls:
+        try:
+            await store_polls(needs, [poll])
+        except PoisonedBatch as error:
+            log.exception("poll given up", source_id=poll.source_id)
+            reason = f"一条内容使分析进程崩溃,本次抓取已搁置: {error}"
+            given_up = replace(
+                poll, outcome=Outcome.FAILED, state=SourceState.FAILING, reason=reason, posts=()
+            )
+            await store_polls(needs, [given_up])
+
+
+async def store_polls(needs: Analysing, polls: Sequence[Poll]) -> Stored:
+    """Store all that the polls brought, and their cursors, in one transaction."""
+    items = [post for poll in polls for post in poll.posts]
+    return await store_posts(needs, items, polls)
+
+
+async def store_posts(
+    needs: Analysing, items: Sequence[Post], polls: Sequence[Poll] = ()
+) -> Stored:
+    """Understand the posts that are new or edited, and store them; a repeated call changes nothing."""
+    unique = {post.key: post for post in items}
+    while True:
+        rules, there, origins = await asyncio.to_thread(_prepare, needs.database, unique)
+        fresh = [
+            post
+            for key, post in unique.items()
+            if key not in there or there[key].content_hash != post.content_hash
+        ]
+        documents = [_document(post, origins[post.source_id]) for post in fresh]
+        read = await needs.analyst.understand(rules, documents) if documents else []
+        understood = [
+            Understood(
+                post=post, source_kind=origins[post.source_id].kind, understanding=understanding
+            )
+            for post, understanding in zip(fresh, read, strict=True)
+        ]
+        stored = await asyncio.to_thread(_commit, needs, rules, understood, there, polls)
+        if stored is not None:
+            break  # else a keyword list was edited meanwhile: understand again, by the new rules
+    if stored.created or stored.edited:
+        needs.told()
+    return stored
+
+
+def _prepare(
+    database: Database, unique: Mapping[bytes, Post]
+) -> tuple[Rules, dict[bytes, Known], dict[int, Origin]]:
+    with database.read() as connection:
+        version, lists = keyword_lists.compiled_input(connection)
+        there = posts.known(connection, list(unique))
+        wanted = {post.source_id for post in unique.values()}
+        origins = {
+            row["id"]: Origin(kind=row["kind"], name=row["name"])
+            for row in sources.by_ids(connection, sorted(wanted))
+        }
+    return Rules(version=version, lists=lists), there, origins
+
+
+def _document(post: Post, origin: Origin) -> Document:
+    return Document(
+        text=post.text,
+        title=post.title or "",
+        author=post.author.name or post.author.handle or "",
+        source=origin.name,
+        lang=post.lang or "",
+    )
+
+
+def _commit(
+    needs: Analysing,
+    rules: Rules,
+    items: Sequence[Understood],
+    there: Mapping[bytes, Known],
+    polls: Sequence[Poll],
+) -> Stored | None:
+    """Store everything in one transaction, or nothing (None) when the rules are no longer these."""
+    now = needs.clock()
+    deltas = rollups.Deltas()
+    with needs.database.write() as connection:
+        if items and counters.value(connection, counters.RULES) != rules.version:
+            return None
+        new = [item for item in items if item.post.key not in there]
+        created = posts.insert(needs.database, connection, new, deltas, now=now)
+        changed = _edits(connection, [item for item in items if item.post.key in there], there)
+        posts.replace(needs.database, connection, changed, deltas, now=now)
+        sources.complete(connection, polls)
+        rollups.apply(needs.database, connection, deltas, now=now)
+    edited = {item.post.key: key for key, _, item in changed}
+    known = {key: found.id for key, found in there.items()}
+    return Stored(created=created, edited=edited, known=known)
+
+
+def _edits(
+    connection: Connection, items: Sequence[Understood], there: Mapping[bytes, Known]
+) -> list[tuple[int, str, Understood]]:
+    """Return (id, tokens of the stored text, new content), without what somebody else stored meanwhile."""
+    old = posts.texts(connection, [there[item.post.key].id for item in items])
+    found = []
+    for item in items:
+        known = there[item.post.key]
+        row = old.get(known.id)
+        if row is not None and row["content_hash"] == known.content_hash:
+            found.append((known.id, _tokens_of(row), item))
+    return found
+
+
+def _tokens_of(row: RowMapping) -> str:
+    return index_tokens(Document(text=row["text"] or "", title=row["title"] or "").full)

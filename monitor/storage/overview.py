@@ -1,0 +1,211 @@
+"""What the overview page reads beside rollups and alerts: newest mentions, delays, reach, health."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, RowMapping, func, select, type_coerce
+
+from collectors.model import Precision, SourceKind
+from monitor.storage.tables import (
+    MICROSECOND,
+    alert,
+    delivery,
+    dirty,
+    keyword_list,
+    mention,
+    post,
+    source,
+    to_micros,
+)
+
+TIMED = (Precision.EXACT.value, Precision.MINUTE.value)
+
+
+def lists(connection: Connection, *, limit: int) -> list[RowMapping]:
+    """Return the rows of the lists in use, by id."""
+    query = (
+        select(keyword_list)
+        .where(keyword_list.c.deleted_at.is_(None), keyword_list.c.enabled)
+        .order_by(keyword_list.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(query).mappings())
+
+
+def newest_mentions(
+    connection: Connection, list_ids: Sequence[int], *, after_id: int | None, limit: int
+) -> list[RowMapping]:
+    """Return mentions with their post and source: the newest ones, or those stored after ``after_id``.
+
+    Without ``after_id`` one list's are the latest published (its index answers that), several lists'
+    the latest stored; with it the latest stored.
+    """
+    query = (
+        select(
+            mention.c.id, mention.c.post_id, mention.c.published_at, mention.c.sentiment, mention.c.score,
+            mention.c.hits, mention.c.keyword_list_id,
+            post.c.title, post.c.text, post.c.url, post.c.lang, post.c.author_name, post.c.author_handle,
+            post.c.followers, post.c.confidence, post.c.risks, post.c.content_hash, post.c.kind,
+            source.c.name.label("source"), keyword_list.c.name.label("list_name"),
+        )
+        .join(post, post.c.id == mention.c.post_id)
+        .join(source, source.c.id == mention.c.source_id)
+        .join(keyword_list, keyword_list.c.id == mention.c.keyword_list_id)
+        .where(mention.c.keyword_list_id.in_(list_ids))
+        .limit(limit)
+    )  # fmt: skip
+    if after_id is not None:
+        query = query.where(mention.c.id > after_id).order_by(mention.c.id.desc())
+    elif len(list_ids) == 1:
+        query = query.order_by(mention.c.published_at.desc(), mention.c.id.desc())
+    else:
+        query = query.order_by(mention.c.id.desc())
+    return list(connection.execute(query).mappings())
+
+
+def last_mention_id(connection: Connection) -> int:
+    """Return the highest mention id, 0 when there is none."""
+    return connection.scalar(select(func.max(mention.c.id))) or 0
+
+
+def delays(
+    connection: Connection, list_ids: Sequence[int], *, since: datetime, until: datetime, limit: int
+) -> list[tuple[datetime, timedelta]]:
+    """Return (publication, time until we had it) of the newest ``limit`` mentions of [since, until).
+
+    Only posts whose time is known to the minute, and which appeared after we began to watch their
+    source: what was old at the first visit says nothing about how fast we are.
+    """
+    query = (
+        select(mention.c.published_at, post.c.ingested_at)
+        .join(post, post.c.id == mention.c.post_id)
+        .join(source, source.c.id == mention.c.source_id)
+        .where(
+            _published(list_ids, since, until),
+            post.c.precision.in_(TIMED),
+            mention.c.published_at >= source.c.created_at,
+        )
+        .order_by(mention.c.published_at.desc())
+        .limit(limit)
+    )
+    rows = connection.execute(query).tuples()
+    return [(published, max(ingested - published, timedelta(0))) for published, ingested in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Followers of the authors of one stretch of time, summed over their mentions.
+
+    ``people`` is None when no author's following is known; ``known`` of ``mentions`` had one.
+    """
+
+    start: datetime
+    mentions: int
+    known: int
+    people: int | None
+
+
+def reach(
+    connection: Connection, list_ids: Sequence[int], *, since: datetime, until: datetime, step: timedelta
+) -> list[Reach]:
+    """Return the known reach of [since, until) by steps from ``since``; empty steps are left out."""
+    published = type_coerce(mention.c.published_at, BigInteger)
+    slot = ((published - to_micros(since)) // (step // MICROSECOND)).label("slot")
+    query = (
+        select(slot, func.count(), func.count(mention.c.reach), func.sum(mention.c.reach))
+        .where(_published(list_ids, since, until))
+        .group_by(slot)
+        .order_by(slot)
+    )
+    return [
+        Reach(start=since + row[0] * step, mentions=row[1], known=row[2], people=None if row[3] is None else int(row[3]))
+        for row in connection.execute(query)
+    ]
+
+
+def _published(list_ids: Sequence[int], since: datetime, until: datetime) -> ColumnElement[bool]:
+    return (
+        mention.c.keyword_list_id.in_(list_ids)
+        & (mention.c.published_at >= since)
+        & (mention.c.published_at < until)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How far we have looked: last poll and last new post (None: never), buckets still to be judged."""
+
+    polled_at: datetime | None
+    ingested_at: datetime | None
+    unjudged: int
+
+
+def watch(connection: Connection) -> Watch:
+    """Return when something was last looked at, last came in, and what waits to be judged."""
+    newest = connection.scalar(select(post.c.ingested_at).order_by(post.c.id.desc()).limit(1))
+    return Watch(
+        polled_at=connection.scalar(select(func.max(source.c.last_polled_at))),
+        ingested_at=newest,
+        unjudged=connection.scalar(select(func.count()).select_from(dirty)) or 0,
+    )
+
+
+def sources(connection: Connection) -> list[RowMapping]:
+    """Return name, kind, state, reason and times of all enabled sources, the troubled ones first."""
+    query = (
+        select(
+            source.c.id, source.c.name, source.c.kind, source.c.state, source.c.reason, source.c.interval_seconds,
+            source.c.last_success_at, source.c.created_at,
+        )
+        .where(source.c.enabled)
+        .order_by(source.c.error_count.desc(), source.c.id)
+    )  # fmt: skip
+    return list(connection.execute(query).mappings())
+
+
+def is_pulled(row: RowMapping) -> bool:
+    """Whether we visit this source ourselves; silence of a push source is not ours to judge."""
+    return bool(row["kind"] != SourceKind.PUSH)
+
+
+def delivery_states(connection: Connection, *, since: datetime) -> dict[str, int]:
+    """Return how many deliveries made since then are in each state."""
+    query = select(delivery.c.state, func.count()).where(delivery.c.created_at >= since).group_by(delivery.c.state)
+    return {state: count for state, count in connection.execute(query)}
+
+
+def recent_alerts(connection: Connection, *, since: datetime, limit: int) -> list[RowMapping]:
+    """Return alerts that are open or were closed since then: open first, then by tier and time."""
+    closed = alert.c.closed_at.is_not(None)
+    query = (
+        select(alert, keyword_list.c.name.label("list_name"))
+        .join(keyword_list, keyword_list.c.id == alert.c.keyword_list_id)
+        .where(alert.c.closed_at.is_(None) | (alert.c.closed_at >= since))
+        .order_by(closed, alert.c.tier.desc(), alert.c.opened_at.desc())
+        .limit(limit)
+    )
+    return list(connection.execute(query).mappings())
+
+
+def open_alerts(connection: Connection, *, limit: int) -> list[RowMapping]:
+    """Return the open alerts' keyword lists, highest tier first."""
+    query = (
+        select(alert.c.id, alert.c.keyword_list_id, alert.c.tier)
+        .where(alert.c.closed_at.is_(None))
+        .order_by(alert.c.tier.desc(), alert.c.opened_at.desc())
+        .limit(limit)
+    )
+    return list(connection.execute(query).mappings())
+
+
+def alert_row(connection: Connection, alert_id: int) -> RowMapping | None:
+    """Return one alert with the name of its list."""
+    query = (
+        select(alert, keyword_list.c.name.label("list_name"))
+        .join(keyword_list, keyword_list.c.id == alert.c.keyword_list_id)
+        .where(alert.c.id == alert_id)
+    )
+    return connection.execute(query).mappings().first()

@@ -1,0 +1,318 @@
+"""Pages of posts and mentions: filters, two orders, and search in the query language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, exists, select, tuple_
+
+from analysis.model import Document, Span, Tier
+from analysis.query import Query, evaluate
+from analysis.search import prefilter
+from monitor.storage import search
+from monitor.storage.engine import Database
+from monitor.storage.following import settled
+from monitor.storage.tables import (
+    MICROSECOND,
+    alert,
+    keyword,
+    keyword_list,
+    mention,
+    post,
+    source,
+    to_micros,
+)
+
+SCANNED_AT_ONCE = 250
+SCANNED_A_CALL = 5_000
+ALERT_LEAD = timedelta(hours=1)  # the longest window that a signal looks at
+
+
+class Order(StrEnum):
+    """``published``: newest first. ``ingested``: as stored, oldest first, safe to follow."""
+
+    PUBLISHED = "published"
+    INGESTED = "ingested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What a page is narrowed to: values of one filter are alternatives, filters add up; () is any.
+
+    ``since`` and ``until`` bound the publication time, half open. ``tiers`` (mentions only) asks
+    for mentions published while an alert of that tier stood over their list, or in the hour
+    before it opened, which is the longest window that its evidence comes from.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    sentiments: Sequence[str] = ()
+    source_ids: Sequence[int] = ()
+    kinds: Sequence[str] = ()
+    langs: Sequence[str] = ()
+    keyword_list_ids: Sequence[int] = ()
+    tiers: Sequence[Tier] = ()
+    query: Query | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where a page ended: publication time in microseconds (0 in order of ids), and id."""
+
+    micros: int
+    id: int
+
+
+START = Position(micros=0, id=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A row of a page; ``hits`` are the places of the query in `Document.full`, None without a query."""
+
+    row: RowMapping
+    hits: tuple[Span, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageOfRows:
+    """A page. ``position`` is where the next one starts; it is given while following, even at the end."""
+
+    found: Sequence[Found]
+    position: Position | None
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listing:
+    """A table to be paged: its statement without order, and what its order is made of."""
+
+    statement: Select[Any]
+    published_at: ColumnElement[datetime]
+    id: ColumnElement[int]
+
+
+def posts(
+    database: Database,
+    connection: Connection,
+    filters: Filters,
+    *,
+    order: Order,
+    after: Position | None,
+    limit: int,
+) -> PageOfRows:
+    """Return up to ``limit`` posts after a position, each with its source's name and kind.
+
+    A search reads at most 5,000 candidates a call: the page may be short, or empty, and go on.
+    """
+    statement = _narrowed(database, _posts(), filters).where(
+        *among(post.c.sentiment, filters.sentiments), *among(post.c.source_id, filters.source_ids)
+    )
+    if order is Order.INGESTED:
+        statement = statement.where(
+            post.c.id <= settled(database, connection, post, after=_id(after))
+        )
+    listing = _Listing(statement=statement, published_at=post.c.published_at, id=post.c.id)
+    return _page(connection, listing, filters.query, order=order, after=after, limit=limit)
+
+
+def mentions(
+    database: Database,
+    connection: Connection,
+    filters: Filters,
+    *,
+    order: Order,
+    after: Position | None,
+    limit: int,
+) -> PageOfRows:
+    """Return up to ``limit`` mentions after a position, each with its post, source and list."""
+    statement = _mentions_of(database, filters)
+    if order is Order.INGESTED:
+        horizon = settled(database, connection, mention, after=_id(after))
+        statement = statement.where(mention.c.id <= horizon)
+    listing = _Listing(
+        statement=statement,
+        # Both columns hold the same; each has the index that its kind of question needs.
+        published_at=(mention if len(filters.keyword_list_ids) == 1 else post).c.published_at,
+        id=mention.c.id,
+    )
+    return _page(connection, listing, filters.query, order=order, after=after, limit=limit)
+
+
+def mentions_between(
+    database: Database,
+    connection: Connection,
+    filters: Filters,
+    *,
+    after_id: int,
+    until_id: int,
+    limit: int,
+) -> list[RowMapping]:
+    """Return up to ``limit`` mentions with ids in (after_id, until_id], by id."""
+    statement = _mentions_of(database, filters).where(
+        mention.c.id > after_id, mention.c.id <= until_id
+    )
+    return list(connection.execute(statement.order_by(mention.c.id).limit(limit)).mappings())
+
+
+def post_row(connection: Connection, post_id: int) -> RowMapping | None:
+    """Return one post with its source's name and kind."""
+    return connection.execute(_posts().where(post.c.id == post_id)).mappings().first()
+
+
+def mention_row(connection: Connection, mention_id: int) -> RowMapping | None:
+    """Return one mention with its post, source and list."""
+    return connection.execute(_mentions().where(mention.c.id == mention_id)).mappings().first()
+
+
+def mentions_of_post(connection: Connection, post_id: int) -> list[RowMapping]:
+    """Return the mentions of one post, by list."""
+    statement = _mentions().where(mention.c.post_id == post_id).order_by(mention.c.keyword_list_id)
+    return list(connection.execute(statement).mappings())
+
+
+def expressions(connection: Connection, rows: Sequence[RowMapping]) -> dict[int, str]:
+    """Return keyword id → expression for all keywords of these mentions."""
+    ids = sorted({keyword_id for row in rows for keyword_id in row["keyword_ids"]})
+    query = select(keyword.c.id, keyword.c.expression)
+    found: dict[int, str] = {}
+    for start in range(0, len(ids), SCANNED_AT_ONCE):
+        part = query.where(keyword.c.id.in_(ids[start : start + SCANNED_AT_ONCE]))
+        found |= {row.id: row.expression for row in connection.execute(part)}
+    return found
+
+
+def _posts() -> Select[Any]:
+    names = source.c.name.label("source"), source.c.kind.label("source_kind")
+    return select(post, *names).join(source, source.c.id == post.c.source_id)
+
+
+def _mentions() -> Select[Any]:
+    of_post = (
+        "title", "text", "url", "lang", "author_name", "author_handle", "followers", "precision", "ingested_at",
+        "kind", "rating", "metrics",
+    )  # fmt: skip
+    return (
+        select(
+            mention,
+            *(post.c[name] for name in of_post),
+            source.c.name.label("source"),
+            keyword_list.c.name.label("keyword_list"),
+        )
+        .join(post, post.c.id == mention.c.post_id)
+        .join(source, source.c.id == mention.c.source_id)
+        .join(keyword_list, keyword_list.c.id == mention.c.keyword_list_id)
+    )
+
+
+def _mentions_of(database: Database, filters: Filters) -> Select[Any]:
+    statement = _narrowed(database, _mentions(), filters).where(
+        *among(mention.c.sentiment, filters.sentiments),
+        *among(mention.c.source_id, filters.source_ids),
+        *among(mention.c.keyword_list_id, filters.keyword_list_ids),
+    )
+    return statement.where(_under_alert(filters.tiers)) if filters.tiers else statement
+
+
+def _narrowed(database: Database, statement: Select[Any], filters: Filters) -> Select[Any]:
+    """Apply what posts and mentions have in common."""
+    if filters.since is not None:
+        statement = statement.where(post.c.published_at >= filters.since)
+    if filters.until is not None:
+        statement = statement.where(post.c.published_at < filters.until)
+    if filters.query is not None:
+        condition = search.candidates(database, prefilter(filters.query))
+        if condition is not None:
+            statement = statement.where(condition)
+    return statement.where(*among(post.c.kind, filters.kinds), *among(post.c.lang, filters.langs))
+
+
+def among(column: ColumnElement[Any], values: Sequence[object]) -> list[ColumnElement[bool]]:
+    """Return the condition that ``column`` is one of ``values``; without values there is none."""
+    return [column.in_(values)] if values else []
+
+
+def _under_alert(tiers: Sequence[Tier]) -> ColumnElement[bool]:
+    return exists().where(
+        alert.c.keyword_list_id == mention.c.keyword_list_id,
+        alert.c.tier.in_([int(tier) for tier in tiers]),
+        alert.c.opened_at <= mention.c.published_at + ALERT_LEAD // MICROSECOND,
+        alert.c.closed_at.is_(None) | (alert.c.closed_at > mention.c.published_at),
+    )
+
+
+def _id(after: Position | None) -> int:
+    return after.id if after else 0
+
+
+def _page(
+    connection: Connection,
+    listing: _Listing,
+    query: Query | None,
+    *,
+    order: Order,
+    after: Position | None,
+    limit: int,
+) -> PageOfRows:
+    following = order is Order.INGESTED
+    chunk = limit + 1 if query is None else SCANNED_AT_ONCE
+    found: list[Found] = []
+    scanned, position = 0, after
+    while True:
+        rows = connection.execute(_ordered(listing, order, position).limit(chunk)).mappings().all()
+        for row in rows:
+            hits = _hits(query, row)
+            if hits is None:
+                continue
+            if len(found) == limit:
+                return PageOfRows(
+                    found=found, position=_position(found[-1].row, order), has_more=True
+                )
+            found.append(Found(row=row, hits=hits if query else None))
+        scanned += len(rows)
+        position = _position(rows[-1], order) if rows else position
+        if len(rows) < chunk:
+            end = (position or START) if following else None
+            return PageOfRows(found=found, position=end, has_more=False)
+        if scanned >= SCANNED_A_CALL:
+            return PageOfRows(found=found, position=position, has_more=True)
+
+
+def _ordered(listing: _Listing, order: Order, after: Position | None) -> Select[Any]:
+    if order is Order.INGESTED:
+        return listing.statement.where(listing.id > _id(after)).order_by(listing.id)
+    statement = listing.statement.order_by(listing.published_at.desc(), listing.id.desc())
+    if after is None:
+        return statement
+    # the first condition is implied by the second, and the one that an index understands
+    return statement.where(
+        listing.published_at <= after.micros,
+        tuple_(listing.published_at, listing.id) < (after.micros, after.id),
+    )
+
+
+def _position(row: RowMapping, order: Order) -> Position:
+    micros = 0 if order is Order.INGESTED else to_micros(row["published_at"])
+    return Position(micros=micros, id=row["id"])
+
+
+def _hits(query: Query | None, row: RowMapping) -> tuple[Span, ...] | None:
+    if query is None:
+        return ()
+    hits = evaluate(query, document_of(row))
+    return None if hits is None else tuple(hits)
+
+
+def document_of(row: RowMapping) -> Document:
+    """Return a row of a page as it was given to the analysis when it was stored."""
+    return Document(
+        text=row["text"],
+        title=row["title"] or "",
+        author=row["author_name"] or row["author_handle"] or "",
+        source=row["source"],
+        lang=row["lang"],
+    )

@@ -1,0 +1,299 @@
+"""Sources: what is due, who has it, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
+
+from collectors.model import Cursor, Outcome, Poll, Source, SourceKind, SourceState
+from monitor.storage.engine import Database
+from monitor.storage.tables import EPOCH, host, post, source
+
+LEASE = timedelta(seconds=120)
+CANDIDATES_PER_CLAIM = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A source that is ours until the lease ends, for this one due slot."""
+
+    source: Source
+    slot: datetime
+
+
+def claim_due(  # noqa: PLR0913  # one query needs all of them
+    database: Database,
+    connection: Connection,
+    *,
+    now: datetime,
+    owner: str,
+    limit: int,
+    pause: timedelta,
+    is_exempt: Callable[[str], bool],
+) -> list[Claim]:
+    """Lease up to ``limit`` due sources, at most one a host, and set the host's next turn.
+
+    Hosts for which ``is_exempt`` answers True know no pause and may be claimed many times.
+    """
+    rows = connection.execute(
+        select(source)
+        .where(
+            source.c.enabled,
+            source.c.kind != SourceKind.PUSH,
+            source.c.next_due_at <= now,
+            source.c.lease_until <= now,
+        )
+        .order_by(source.c.next_due_at)
+        .limit(limit * CANDIDATES_PER_CLAIM)
+        .with_for_update(skip_locked=True)
+    ).mappings()
+    chosen = _one_per_host(database, connection, list(rows), now, pause, is_exempt)[:limit]
+    if chosen:
+        connection.execute(
+            update(source)
+            .where(source.c.id.in_([row["id"] for row in chosen]))
+            .values(lease_until=now + LEASE, lease_owner=owner)
+        )
+    return [Claim(source=to_source(row), slot=row["next_due_at"]) for row in chosen]
+
+
+def _one_per_host(  # noqa: PLR0913
+    database: Database,
+    connection: Connection,
+    rows: list[RowMapping],
+    now: datetime,
+    pause: timedelta,
+    is_exempt: Callable[[str], bool],
+) -> list[RowMapping]:
+    polite: dict[str, RowMapping] = {}
+    for row in rows:
+        if not is_exempt(row["host"]):
+            polite.setdefault(row["host"], row)
+    free = _reserve_hosts(database, connection, sorted(polite), now, pause)
+    return [
+        row
+        for row in rows
+        if is_exempt(row["host"]) or (polite[row["host"]] is row and row["host"] in free)
+    ]
+
+
+def _reserve_hosts(
+    database: Database,
+    connection: Connection,
+    names: Sequence[str],
+    now: datetime,
+    pause: timedelta,
+) -> set[str]:
+    if not names:
+        return set()
+    new = database.insert(host).on_conflict_do_nothing()
+    connection.execute(new, [{"name": name, "next_ok_at": EPOCH} for name in names])
+    free = set(
+        connection.scalars(
+            select(host.c.name)
+            .where(host.c.name.in_(names), host.c.next_ok_at <= now)
+            .order_by(host.c.name)
+            .with_for_update(skip_locked=True)
+        )
+    )
+    connection.execute(update(host).where(host.c.name.in_(free)).values(next_ok_at=now + pause))
+    return free
+
+
+def complete(connection: Connection, polls: Sequence[Poll]) -> None:
+    """Store cursor, state and next due time of every poll, unless a later slot was completed.
+
+    The fence is the slot: a worker that slept through its lease cannot move a source back.
+    """
+    if not polls:
+        return
+    statement = (
+        update(source)
+        .where(source.c.id == bindparam("b_id"), source.c.next_due_at == bindparam("b_slot"))
+        .values(
+            next_due_at=bindparam("b_next"),
+            last_slot=bindparam("b_slot"),
+            lease_until=EPOCH,
+            lease_owner=None,
+            etag=bindparam("b_etag"),
+            last_modified=bindparam("b_last_modified"),
+            body_sha256=bindparam("b_body"),
+            effective_url=bindparam("b_url"),
+            position=bindparam("b_position"),
+            state=bindparam("b_state"),
+            reason=bindparam("b_reason"),
+            error_count=bindparam("b_failed") * (source.c.error_count + 1),
+            last_polled_at=bindparam("b_at"),
+            last_success_at=func.coalesce(
+                bindparam("b_success", type_=source.c.last_success_at.type),
+                source.c.last_success_at,
+            ),
+            last_status=bindparam("b_status"),
+        )
+    )
+    connection.execute(statement, [_completion(poll) for poll in polls])
+
+
+def _completion(poll: Poll) -> dict[str, Any]:
+    cursor = poll.cursor_after
+    failed = poll.outcome is Outcome.FAILED
+    return {
+        "b_id": poll.source_id,
+        "b_slot": poll.slot,
+        "b_next": max(poll.fetched_at + poll.wait, poll.slot + timedelta(microseconds=1)),
+        "b_etag": cursor.etag,
+        "b_last_modified": cursor.last_modified,
+        "b_body": cursor.body_sha256,
+        "b_url": cursor.effective_url,
+        "b_position": cursor.position,
+        "b_state": poll.state.value,
+        "b_reason": poll.reason,
+        "b_failed": int(failed),
+        "b_at": poll.fetched_at,
+        "b_success": None if failed else poll.fetched_at,
+        "b_status": poll.status,
+    }
+
+
+def release_all_leases(connection: Connection) -> None:
+    """Free every lease: right only where this process is known to be the single owner."""
+    connection.execute(update(source).values(lease_until=EPOCH, lease_owner=None))
+
+
+def to_source(row: RowMapping) -> Source:
+    """Return what a collector needs to know of a row."""
+    return Source(
+        id=row["id"],
+        name=row["name"],
+        kind=SourceKind(row["kind"]),
+        url=row["url"],
+        interval=timedelta(seconds=row["interval_seconds"]),
+        options=row["options"],
+        cursor=Cursor(
+            etag=row["etag"],
+            last_modified=row["last_modified"],
+            body_sha256=row["body_sha256"],
+            effective_url=row["effective_url"],
+            position=row["position"],
+        ),
+        error_count=row["error_count"],
+    )
+
+
+def get(connection: Connection, source_id: int) -> RowMapping | None:
+    """Return one source's row."""
+    return connection.execute(select(source).where(source.c.id == source_id)).mappings().first()
+
+
+def page(connection: Connection, *, after: int, limit: int) -> list[RowMapping]:
+    """Return up to ``limit`` sources with ids over ``after``, by id."""
+    query = select(source).where(source.c.id > after).order_by(source.c.id).limit(limit)
+    return list(connection.execute(query).mappings())
+
+
+def create(connection: Connection, values: Mapping[str, Any], *, now: datetime) -> int:
+    """Insert a source that is due at once; raises IntegrityError when the name is taken."""
+    row = {"lease_until": EPOCH, "next_due_at": now, "created_at": now, "updated_at": now, **values}
+    created: int = connection.execute(
+        source.insert().values(row).returning(source.c.id)
+    ).scalar_one()
+    return created
+
+
+def change(
+    connection: Connection, source_id: int, values: Mapping[str, Any], *, now: datetime
+) -> None:
+    """Update settings of a source; a changed address starts from an empty cursor."""
+    row: dict[str, Any] = {**values, "updated_at": now, "version": source.c.version + 1}
+    if "url" in values:
+        nothing = dict.fromkeys(
+            ("etag", "last_modified", "body_sha256", "effective_url", "position")
+        )
+        row |= {
+            **nothing,
+            "state": SourceState.NEW.value,
+            "reason": None,
+            "error_count": 0,
+            "next_due_at": now,
+        }
+    connection.execute(update(source).where(source.c.id == source_id).values(row))
+
+
+def poll_now(connection: Connection, source_id: int, *, now: datetime) -> None:
+    """Make a source due at once, whatever its interval or lease."""
+    connection.execute(
+        update(source).where(source.c.id == source_id).values(next_due_at=now, lease_until=EPOCH)
+    )
+
+
+def delete(connection: Connection, source_id: int) -> bool:
+    """Delete a source without posts; returns False when posts keep it (disable it instead)."""
+    if connection.scalar(select(post.c.id).where(post.c.source_id == source_id).limit(1)):
+        return False
+    connection.execute(source.delete().where(source.c.id == source_id))
+    return True
+
+
+def ensure_push(
+    database: Database, connection: Connection, names: Sequence[str], *, now: datetime
+) -> dict[str, RowMapping]:
+    """Return the sources of these names; an unknown name becomes a push source."""
+    wanted = sorted(set(names))
+    found = _by_name(connection, wanted)
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        new = database.insert(source).on_conflict_do_nothing()
+        connection.execute(new, [_push_row(name, now) for name in missing])
+        found |= _by_name(connection, missing)
+    return found
+
+
+def _push_row(name: str, now: datetime) -> dict[str, Any]:
+    return {
+        "name": name, "kind": SourceKind.PUSH.value, "options": {}, "state": SourceState.OK.value,
+        "created_at": now, "updated_at": now, "lease_until": EPOCH,
+        "next_due_at": datetime(9999, 1, 1, tzinfo=UTC),
+    }  # fmt: skip
+
+
+def _by_name(connection: Connection, names: Sequence[str]) -> dict[str, RowMapping]:
+    rows = connection.execute(select(source).where(source.c.name.in_(names))).mappings()
+    return {row["name"]: row for row in rows}
+
+
+def count_posts(connection: Connection, added: Mapping[int, int]) -> None:
+    """Add to the total of posts of each source."""
+    if added:
+        connection.execute(
+            update(source)
+            .where(source.c.id == bindparam("b_id"))
+            .values(posts_total=source.c.posts_total + bindparam("b_added")),
+            [{"b_id": key, "b_added": added[key]} for key in sorted(added)],
+        )
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """Return when the next enabled source is due."""
+    due: datetime | None = connection.scalar(
+        select(func.min(source.c.next_due_at)).where(
+            source.c.enabled, source.c.kind != SourceKind.PUSH
+        )
+    )
+    return due
+
+
+def by_ids(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
+    """Return the rows of these sources."""
+    return list(connection.execute(select(source).where(source.c.id.in_(ids))).mappings())
+
+
+def host_of(url: str) -> str:
+    """Return the host and port that politeness counts by, lower case; "" for no address."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.hostname or ''}:{port}".lower() if parts.hostname else ""

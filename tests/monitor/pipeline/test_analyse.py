@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from monitor.pipeline.analyse import store_posts
+from monitor.storage import keyword_lists, rollups
+from monitor.storage.tables import mention, post, rollup
+
+BAD = "青禾手机电池起火,客服不理人,太差了,再也不买"
+GOOD = "青禾手机很好用,屏幕清晰,推荐"
+OTHER = "今天天气不错,去公园走走"
+
+
+def stored(house, items):
+    return asyncio.run(store_posts(house.analysing, items))
+
+
+def cells(database):
+    """Rollups that count something, as a set."""
+    with database.read() as connection:
+        rows = connection.execute(select(rollup).where(rollup.c["count"] != 0))
+        return {tuple(row) for row in rows}
+
+
+def recounted(database):
+    """The rollups that the stored mentions add up to."""
+    deltas = rollups.Deltas()
+    with database.read() as connection:
+        for row in connection.execute(select(mention)).mappings():
+            deltas.add(row)
+    found = set()
+    for (list_id, dimension, value, width, seconds), cell in deltas.cells.items():
+        found.add((list_id, dimension, value, width, seconds, *cell))
+    return found
+
+
+def rolled(database):
+    return {(*row[:4], int(row[4].timestamp()), *row[5:]) for row in cells(database)}
+
+
+def test_posts_mentions_and_rollups_are_stored_together(house, make_post):
+    source, list_id = house.source(), house.keyword_list()
+    items = [make_post(source, n, text, house.clock.at) for n, text in enumerate([BAD, GOOD, OTHER])]
+    outcome = stored(house, items)
+    assert len(outcome.created) == 3
+    with house.database.read() as connection:
+        rows = connection.execute(select(mention)).mappings().all()
+    assert {row["keyword_list_id"] for row in rows} == {list_id}
+    assert len(rows) == 2
+    assert rolled(house.database) == recounted(house.database)
+    assert house.calls == ["told"]
+
+
+def test_the_same_posts_again_change_nothing(house, make_post):
+    source = house.source()
+    house.keyword_list()
+    items = [make_post(source, n, BAD + str(n), house.clock.at) for n in range(20)]
+    stored(house, items)
+    before = cells(house.database)
+    again = stored(house, list(reversed(items)) * 2)
+    assert not again.created
+    assert not again.edited
+    assert len(again.known) == 20
+    assert cells(house.database) == before
+
+
+def test_an_edited_post_moves_its_mention_and_its_rollup(house, make_post):
+    source = house.source()
+    house.keyword_list()
+    first = make_post(source, 1, GOOD, house.clock.at)
+    stored(house, [first])
+    outcome = stored(house, [replace(first, text=BAD)])
+    assert list(outcome.edited) == [first.key]
+    with house.database.read() as connection:
+        row = connection.execute(select(post)).mappings().one()
+        assert row["text"] == BAD
+        assert row["edited_at"] is not None
+        assert connection.scalar(select(func.count()).select_from(mention)) == 1
+    assert rolled(house.database) == recounted(house.database)
+
+
+def test_an_edit_that_no_longer_matches_takes_the_mention_away(house, make_post):
+    source = house.source()
+    house.keyword_list()
+    first = make_post(source, 1, BAD, house.clock.at)
+    stored(house, [first])
+    stored(house, [replace(first, text=OTHER)])
+    assert rolled(house.database) == recounted(house.database) == set()
+
+
+def test_a_keyword_added_while_a_batch_is_read_holds_for_that_batch(house, make_post):
+    source = house.source()
+    list_id = house.keyword_list()
+    item = make_post(source, 1, "新品翠峰开箱", house.clock.at)
+
+    class Editing:
+        """An analyst during whose first reading somebody edits the list."""
+
+        def __init__(self, inner):
+            self.inner, self.times = inner, 0
+
+        async def understand(self, rules, documents):
+            self.times += 1
+            if self.times == 1:
+                with house.database.write() as connection:
+                    row = keyword_lists.get(connection, list_id)
+                    body = {**{name: row[name] for name in keyword_lists.BODY}, "aliases": ["青禾", "翠峰"]}
+                    keyword_lists.change(house.database, connection, list_id, body, actor="t", now=house.clock())
+            return await self.inner.understand(rules, documents)
+
+        def close(self):
+            pass
+
+    analyst = Editing(house.analysing.analyst)
+    asyncio.run(store_posts(replace(house.analysing, analyst=analyst), [item]))
+    assert analyst.times == 2
+    with house.database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(mention)) == 1
+
+
+@pytest.mark.parametrize("published", [None, timedelta(days=-40)], ids=["no date", "long ago"])
+def test_a_post_keeps_its_time_or_gets_that_of_first_sight(house, make_post, published):
+    source = house.source()
+    at = None if published is None else house.clock.at + published
+    stored(house, [make_post(source, 1, OTHER, at)])
+    with house.database.read() as connection:
+        row = connection.execute(select(post)).mappings().one()
+    assert row["published_at"] == (at or house.clock.at)
+    assert row["precision"] == ("inferred" if at is None else "exact")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 READ: Final = frozenset({"zh", "en", "und"})
@@ -37,6 +38,7 @@ _COMMON: Final = {
 _COMMON_WORDS: Final = {code: frozenset(words.split()) for code, words in _COMMON.items()}
 
 
+@lru_cache(maxsize=256)  # the scorer and its caller ask for the same text
 def language(text: str) -> str:
     """Return the language code of a text: zh, en, another ISO 639-1 code, or und.
 

@@ -96,7 +96,7 @@ class KeywordList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What matching may look at. Offsets of hits refer to ``title + "\\n" + text`` (``full``)."""
+    """What matching may look at. Offsets of hits refer to ``full``: title, line feed, text."""
 
     text: str
     title: str = ""
@@ -206,7 +206,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """ "This list reached this tier in this window", with everything needed to recompute it."""
+    """This list reached this tier in this window: with everything needed to recompute it."""
 
     keyword_list_id: int
     rule_version: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -21,6 +22,8 @@ from analysis.text import Folded
 
 PAIR_DISTANCE: Final = 12
 CUE_DISTANCE: Final = 60
+LONGEST_WORD: Final = 12
+"""No word of the lexicon is longer."""
 
 _SENTENCE_END: Final = re.compile(r"[。!?;\n]")
 _DENIED_JUST_BEFORE: Final = re.compile(
@@ -100,27 +103,29 @@ def find_events(text: str) -> tuple[Event, ...]:
     )
 
 
-_Cues = Mapping[str, Sequence[tuple[int, int]]]
+_Place = tuple[int, int]
+_Cues = Mapping[str, Sequence[_Place]]
+_Sides = Mapping[tuple[int, int], Sequence[tuple[_Place, _Use]]]
 
 
 def _scan(text: str) -> tuple[list[_Hit], _Cues]:
     """Return phrases and pairs found, and the places of the cue words, in one pass."""
     lexicon = _lexicon()
     hits: list[_Hit] = []
-    sides: dict[tuple[int, int], list[tuple[int, int, _Use]]] = {}
-    cues: dict[str, list[tuple[int, int]]] = {}
+    sides: dict[tuple[int, int], list[tuple[_Place, _Use]]] = {}
+    cues: dict[str, list[_Place]] = {}
     for pattern, start, end in lexicon.automaton.find_matches_as_indexes(text, overlapping=True):
         if not _is_whole(text, start, end):
             continue
         for use in lexicon.uses[pattern]:
             if use.pair >= 0:
-                sides.setdefault((use.pair, use.side), []).append((start, end, use))
+                sides.setdefault((use.pair, use.side), []).append(((start, end), use))
             elif use.weight:
                 hits.append(_Hit(start, end, start, use.name, use.weight))
             else:
                 cues.setdefault(use.name, []).append((start, end))
     hits.extend(_pairs(text, sides))
-    return hits, cues
+    return hits, _longest(cues) if hits else {}
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:
@@ -134,23 +139,25 @@ def _is_latin(char: str) -> bool:
     return char.isascii() and char.isalnum()
 
 
-def _pairs(
-    text: str, sides: Mapping[tuple[int, int], Sequence[tuple[int, int, _Use]]]
-) -> Iterator[_Hit]:
+def _pairs(text: str, sides: _Sides) -> Iterator[_Hit]:
     """Yield, for each right word of a pair, the hit it makes with the nearest left word."""
     for (pair, side), rights in sides.items():
-        lefts = sides.get((pair, 0), ())
-        if side == 0 or not lefts:
-            continue
-        for start, end, use in rights:
-            near = [left for left in lefts if _is_near(text, left, (start, end))]
+        lefts = sorted(place for place, _ in sides.get((pair, 0), ())) if side else []
+        for right, use in rights if lefts else ():
+            near = [left for left in _around(lefts, right) if _is_near(text, left, right)]
             if near:
-                left = min(near, key=lambda one: abs(one[0] - start))
-                low, high = min(left[0], start), max(left[1], end)
-                yield _Hit(low, high, start, use.name, use.weight)
+                left = min(near, key=lambda one: abs(one[0] - right[0]))
+                low, high = min(left[0], right[0]), max(left[1], right[1])
+                yield _Hit(low, high, right[0], use.name, use.weight)
 
 
-def _is_near(text: str, left: tuple[int, int, _Use], right: tuple[int, int]) -> bool:
+def _around(places: Sequence[_Place], place: _Place, reach: int = PAIR_DISTANCE) -> list[_Place]:
+    """Return the sorted places that may lie within ``reach`` of ``place``."""
+    first = bisect_left(places, (place[0] - reach - LONGEST_WORD, 0))
+    return list(places[first : bisect_left(places, (place[1] + reach + 1, 0))])
+
+
+def _is_near(text: str, left: _Place, right: _Place) -> bool:
     gap_from, gap_to = min(left[1], right[1]), max(left[0], right[0])
     return (
         0 <= gap_to - gap_from <= PAIR_DISTANCE
@@ -159,44 +166,50 @@ def _is_near(text: str, left: tuple[int, int, _Use], right: tuple[int, int]) -> 
 
 
 def _is_stated(text: str, hit: _Hit, cues: _Cues) -> bool:
-    if any(start <= hit.bad_from < end for start, end in cues.get("excluded", ())):
+    held = _around(cues.get("excluded", ()), (hit.bad_from, hit.bad_from), 0)
+    if any(start <= hit.bad_from < end for start, end in held):
         return False
     if _DENIED_JUST_BEFORE.search(text[max(0, hit.bad_from - _DENIAL_REACH) : hit.bad_from]):
         return False
-    if any(_is_close(hit, cue) for cue in cues.get("not_stated", ())):
-        return False
-    return not any(
-        cue[0] < hit.start and _SENTENCE_END.search(text, cue[1], hit.start) is None
-        for cue in cues.get("asking", ())
-    )
+    return not _near(hit, cues.get("not_stated", ())) and not _is_asked(text, hit, cues)
 
 
-def _is_close(hit: _Hit, cue: tuple[int, int]) -> bool:
-    return hit.start - CUE_DISTANCE <= cue[0] and cue[1] <= hit.end + CUE_DISTANCE
+def _is_asked(text: str, hit: _Hit, cues: _Cues) -> bool:
+    asking = cues.get("asking", ())
+    before = bisect_left(asking, (hit.start, 0))
+    return bool(before) and _SENTENCE_END.search(text, asking[before - 1][1], hit.start) is None
+
+
+def _near(hit: _Hit, cues: Sequence[_Place]) -> list[_Place]:
+    around = _around(cues, (hit.start, hit.end), CUE_DISTANCE)
+    low, high = hit.start - CUE_DISTANCE, hit.end + CUE_DISTANCE
+    return [cue for cue in around if low <= cue[0] and cue[1] <= high]
 
 
 def _status(hit: _Hit, cues: _Cues) -> ClaimStatus:
     """Return how certain the claim is by the cue words around it; nobody confirms: alleged."""
-    near = _cues_near(hit, cues)
-    if near.get("denied"):
-        first_denial = min(start for start, _ in near["denied"])
-        overturned = any(start > first_denial for start, _ in near.get("overturned", ()))
+    denials = _near(hit, cues.get("denied", ()))
+    if denials:
+        facts = _near(hit, cues.get("overturned", ()))
+        overturned = any(fact > denials[0] for fact in facts)
         return ClaimStatus.CONFIRMED if overturned else ClaimStatus.DENIED
-    return ClaimStatus.CONFIRMED if near.get("confirmed") else ClaimStatus.ALLEGED
+    confirmed = _near(hit, cues.get("confirmed", ()))
+    return ClaimStatus.CONFIRMED if confirmed else ClaimStatus.ALLEGED
 
 
-def _cues_near(hit: _Hit, cues: _Cues) -> _Cues:
-    """Return the cues around a hit without those that lie inside a longer one (属实 in 不属实)."""
-    near = {name: [cue for cue in places if _is_close(hit, cue)] for name, places in cues.items()}
-    every = [cue for places in near.values() for cue in places]
+def _longest(cues: Mapping[str, Sequence[_Place]]) -> _Cues:
+    """Return the cues, sorted, without those that lie inside a longer one (属实 in 不属实)."""
+    reached: dict[_Place, int] = {}
+    end = 0
+    for place in sorted(
+        {place for places in cues.values() for place in places}, key=lambda one: (one[0], -one[1])
+    ):
+        reached[place] = end
+        end = max(end, place[1])
     return {
-        name: [cue for cue in places if not any(_holds(other, cue) for other in every)]
-        for name, places in near.items()
+        name: sorted(place for place in places if place[1] > reached[place])
+        for name, places in cues.items()
     }
-
-
-def _holds(longer: tuple[int, int], cue: tuple[int, int]) -> bool:
-    return longer != cue and longer[0] <= cue[0] and cue[1] <= longer[1]
 
 
 def _joint_status(events: Iterable[Event]) -> ClaimStatus:

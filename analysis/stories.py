@@ -87,9 +87,11 @@ class StoryGrouper:
 
     def _age(self, at: datetime | None) -> None:
         started = self._young.started
-        overdue = at is not None and started is not None and at - started >= self._window
-        if overdue or len(self._young.exact) >= self._capacity:
-            self._old, self._young = self._young, _Generation(at)
+        age = at - started if at is not None and started is not None else timedelta()
+        if age >= self._window or len(self._young.exact) >= self._capacity:
+            forgotten = age >= 2 * self._window
+            self._old = _Generation(None) if forgotten else self._young
+            self._young = _Generation(at)
         elif started is None:
             self._young.started = at
 

@@ -193,7 +193,7 @@ def _fit(rows: Sequence[_Row]) -> tuple[Floats, Floats]:
     from scipy.optimize import minimize
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # no stubs
 
-    matrix, idf = _matrix(rows)
+    matrix, idf, used = _matrix(rows)
     transposed = sparse.csr_matrix(matrix.T)
     labels = _labels(rows)
     weight = _row_weights(rows)[:, None]
@@ -201,7 +201,7 @@ def _fit(rows: Sequence[_Row]) -> tuple[Floats, Floats]:
     barred = np.zeros((len(rows), len(CLASSES)))
     barred[[row.set_name in masked for row in rows], 1] = -1e9
     truth = np.eye(len(CLASSES))[labels]
-    shape = (BUCKETS, len(CLASSES))
+    shape = (len(used), len(CLASSES))
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         weights, bias = flat[: -len(CLASSES)].reshape(shape), flat[-len(CLASSES) :]
@@ -212,16 +212,18 @@ def _fit(rows: Sequence[_Row]) -> tuple[Floats, Floats]:
         cost = PENALTY / 2 * np.vdot(weights, weights) - (weight[:, 0] * likelihood).sum()
         return float(cost), np.concatenate([slope.ravel(), wrong.sum(0)])
 
-    start = np.zeros(BUCKETS * len(CLASSES) + len(CLASSES))
+    start = np.zeros((len(used) + 1) * len(CLASSES))
     with threadpool_limits(1):  # sums in one order: the same bytes on every run
         found = minimize(
             loss, start, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS}
         ).x
-    return found[: -len(CLASSES)].reshape(shape) * idf[:, None], found[-len(CLASSES) :]
+    every = np.zeros((BUCKETS, len(CLASSES)))
+    every[used] = found[: -len(CLASSES)].reshape(shape) * idf[:, None]
+    return every, found[-len(CLASSES) :]
 
 
-def _matrix(rows: Sequence[_Row]) -> tuple[csr_matrix, Floats]:
-    """Return rows × buckets as idf / (√n · _ROW_NORM), and the idf / _ROW_NORM of each bucket."""
+def _matrix(rows: Sequence[_Row]) -> tuple[csr_matrix, Floats, Ints]:
+    """Return rows × columns as idf / (√n · _ROW_NORM); and of each column idf / _ROW_NORM, bucket."""
     import scipy.sparse as sparse
 
     owners, buckets = [], []
@@ -230,10 +232,11 @@ def _matrix(rows: Sequence[_Row]) -> tuple[csr_matrix, Floats]:
         owners.append(owner + start)
         buckets.append(bucket)
     owner, bucket = np.concatenate(owners), np.concatenate(buckets)
-    frequency = np.bincount(bucket, minlength=BUCKETS)
+    used, column, frequency = np.unique(bucket, return_inverse=True, return_counts=True)
     idf = (np.log((1 + len(rows)) / (1 + frequency)) + 1) / _ROW_NORM
-    values = idf[bucket] / np.sqrt(np.bincount(owner, minlength=len(rows)))[owner]
-    return sparse.csr_matrix((values, (owner, bucket)), shape=(len(rows), BUCKETS)), idf
+    values = idf[column] / np.sqrt(np.bincount(owner, minlength=len(rows)))[owner]
+    matrix = sparse.csr_matrix((values, (owner, column)), shape=(len(rows), len(used)))
+    return matrix, idf, used
 
 
 def _row_weights(rows: Sequence[_Row]) -> Floats:

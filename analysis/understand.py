@@ -34,7 +34,7 @@ from analysis.text import fold
 
 LONGEST: Final = 20_000
 """Characters of a text that are read; the rest of a longer one is left alone."""
-BATCH: Final = 64
+BATCH: Final = 128
 """Documents that are read together; more of them gain nothing."""
 LEAD: Final = 300
 """Characters behind the title that the document's sentiment is judged by."""

@@ -94,7 +94,7 @@ def parse_weights(content: bytes) -> Weights:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             header, table, scale, bias = (stored[name] for name in _MEMBERS)
         described = json.loads(bytes(header))
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise AnalysisError(f"not a weights file ({error}); make one with `make train`") from error
     for key, known in _must_equal().items():
         if described.get(key) != known:

@@ -48,7 +48,8 @@ class Readable:
         """What tells this entry from the others of its document."""
         when = self.entry.published or self.entry.updated
         return Marks(
-            guid=self.entry.guid,
+            # Parsers put the link where there is no guid; either way the link is the name.
+            guid=None if self.url and self.entry.guid == self.entry.link else self.entry.guid,
             url=self.url,
             title=self.title,
             text=self.text,

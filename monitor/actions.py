@@ -22,7 +22,9 @@ class Request:
     assignee: str | None = None
 
 
-def act(database: Database, alert_id: int, request: Request, *, now: datetime, base_url: str) -> bool:
+def act(
+    database: Database, alert_id: int, request: Request, *, now: datetime, base_url: str
+) -> bool:
     """Change the alert as asked; returns whether anything changed (asking twice changes nothing).
 
     Raises:

@@ -100,7 +100,10 @@ class App:
             database=self.database, http=self.http, sealer=self.sealer, clock=self.clock
         )
         self.rematching = Rematching(
-            database=self.database, analyst=self.analyst, clock=self.clock, days=settings.rematch_days
+            database=self.database,
+            analyst=self.analyst,
+            clock=self.clock,
+            days=settings.rematch_days,
         )
 
     async def collect(self) -> int:
@@ -135,7 +138,11 @@ class App:
         ):
             if role in roles:
                 self._loops[name] = self.worker.add(Loop(name=name, step=step, idle=idle))
-        ticks = {name: (loop.idle, loop.wake) for name, loop in self._loops.items() if loop.idle >= TICK_SECONDS}
+        ticks = {
+            name: (loop.idle, loop.wake)
+            for name, loop in self._loops.items()
+            if loop.idle >= TICK_SECONDS
+        }
         scheduler = ticking(ticks)
         scheduler.start()
         self._open.callback(scheduler.shutdown, wait=False)
@@ -245,7 +252,9 @@ def build(
 def _bus(settings: Settings) -> Bus:
     if settings.bus_url.startswith("memory://"):
         return LocalBus()
-    raise SettingsError(f"MONITOR_BUS_URL: {settings.bus_url.split(':')[0]}:// is not supported; use memory://")
+    raise SettingsError(
+        f"MONITOR_BUS_URL: {settings.bus_url.split(':')[0]}:// is not supported; use memory://"
+    )
 
 
 def _is_allowed(settings: Settings, host: str) -> bool:
@@ -256,4 +265,3 @@ def _is_allowed(settings: Settings, host: str) -> bool:
     except ValueError:
         return False
     return any(address in net for net in settings.allow_networks if net.version == address.version)
-

@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 import monitor
 from monitor.api import openapi, problems
 from monitor.api.deps import Deps
-from monitor.api.frame import BodyLimit, Frame, refuse_unknown_parameters
+from monitor.api.frame import BodyLimit, Frame, on_bug, refuse_unknown_parameters
 from monitor.api.limits import FAILURES_PER_MINUTE, RateLimit
 from monitor.api.repeats import Repeats
 
@@ -35,6 +35,7 @@ def create(deps: Deps) -> FastAPI:
     app.state.rate_limit = RateLimit()
     app.state.failure_limit = RateLimit(FAILURES_PER_MINUTE)
     problems.install(app)
+    app.add_exception_handler(Exception, on_bug)
     openapi.install(app)
     for name in ROUTERS:
         if find_spec(f"monitor.api.{name}"):

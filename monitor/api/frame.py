@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.api.problems import Problem, Wrong, response_of
@@ -45,19 +46,32 @@ class Frame:
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        request_id = state["request_id"] = _request_id(scope)
+        state["request_id"] = request_id = _request_id(scope)
 
         async def send_framed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
-                headers.update(state.get("headers", {}))
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                _add_headers(MutableHeaders(scope=message), scope)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._app(scope, receive, send_framed)
+
+
+def _add_headers(headers: MutableHeaders, scope: Scope) -> None:
+    headers["X-Request-ID"] = scope["state"]["request_id"]
+    headers.update(scope["state"].get("headers", {}))
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+
+
+def on_bug(request: Request, _error: Exception) -> Response:
+    """Return a 500 that says nothing about the bug; the server's log gets the traceback.
+
+    Starlette answers bugs outside of all middleware, so the headers are set here.
+    """
+    response = response_of(Problem("internal"), request.scope)
+    _add_headers(response.headers, request.scope)
+    return response
 
 
 def _request_id(scope: Scope) -> str:

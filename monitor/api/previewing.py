@@ -18,9 +18,18 @@ from analysis.query import Query, parse, plain
 from monitor.storage import previews
 from monitor.storage.engine import Database
 
-MOST_POSTS = 20_000
-MOST_SECONDS = 0.25
 SAMPLES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much is looked at before a preview says that it is not complete."""
+
+    posts: int = 20_000
+    seconds: float = 0.25
+
+
+BUDGET = Budget()
 
 
 @dataclass(slots=True)
@@ -51,6 +60,7 @@ def preview(
     exclude: Sequence[str],
     days: int,
     now: datetime,
+    budget: Budget = BUDGET,
 ) -> dict[str, Any]:
     """Return counts and samples of the posts of the last ``days``; within about 0.3 s, complete or not."""
     numbered = [
@@ -64,7 +74,7 @@ def preview(
         exclude=tuple(exclude),
     )
     since = now - timedelta(days=days)
-    found = _look(database, wanted, since, now)
+    found = _look(database, wanted, (since, now), budget)
     counted = [
         {"expression": one.expression, "count": found.by_keyword[one.id]} for one in numbered
     ]
@@ -79,21 +89,33 @@ def preview(
     }
 
 
-def _look(database: Database, wanted: KeywordList, since: datetime, until: datetime) -> Preview:
-    stop_at = time.monotonic() + MOST_SECONDS
+def _look(
+    database: Database, wanted: KeywordList, period: tuple[datetime, datetime], budget: Budget
+) -> Preview:
+    stop_at = time.monotonic() + budget.seconds
     matcher = Matcher([wanted])
     found = Preview()
-    with database.read() as connection:
-        rows = previews.recent(
-            database, connection, _prefilter(wanted), since=since, until=until, limit=MOST_POSTS + 1
-        )
+    since, until = period
+    with (
+        database.read() as connection,
+        closing(
+            previews.recent(
+                database,
+                connection,
+                _prefilter(wanted),
+                since=since,
+                until=until,
+                limit=budget.posts + 1,
+            )
+        ) as rows,
+    ):
         for row in rows:
+            if found.seen == budget.posts or time.monotonic() > stop_at:
+                found.complete = False
+                break
             found.seen += 1
             for match in matcher.match(_document(row)):
                 found.add(row, match)
-            if found.seen == MOST_POSTS or time.monotonic() > stop_at:
-                found.complete = False
-                break
     return found
 
 

@@ -113,7 +113,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(IllegalTransition, _on_illegal_transition)
     app.add_exception_handler(IntegrityError, _on_lost_race)
     app.add_exception_handler(OperationalError, _on_database_trouble)
-    app.add_exception_handler(Exception, _on_bug)
 
 
 def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -146,11 +145,6 @@ def _on_lost_race(request: Request, _error: Exception) -> Response:
 def _on_database_trouble(request: Request, error: Exception) -> Response:
     log.error("database unavailable", error=str(error.__cause__ or error)[:300])
     return response_of(Problem("unavailable", headers={"Retry-After": "2"}), request.scope)
-
-
-def _on_bug(request: Request, _error: Exception) -> Response:
-    # Starlette raises the exception again after this answer: the server's log gets the traceback.
-    return response_of(Problem("internal"), request.scope)
 
 
 def pointer_of(location: Sequence[int | str]) -> str:

@@ -65,7 +65,9 @@ def opened() -> Iterator[App]:
 
 
 def ingest(
-    file: Annotated[Path, typer.Argument(help='CSV 或 JSON 行;"-" 读标准输入(JSON 行) · CSV or JSON lines')] = STDIN,
+    file: Annotated[
+        Path, typer.Argument(help='CSV 或 JSON 行;"-" 读标准输入(JSON 行) · CSV or JSON lines')
+    ] = STDIN,
     json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """导入信息,逐行给出结果,好行保留 · Import posts; each line gets an answer, good lines are kept."""
@@ -81,7 +83,9 @@ def add_source(
     url: Annotated[str, typer.Argument(help="RSS、Atom 或 JSON Feed 地址 · address of a feed")],
     name: Annotated[str, typer.Option(help="名称 · name")] = "",
     interval: Annotated[int, typer.Option(help="间隔秒数 · seconds between visits")] = 300,
-    timezone: Annotated[str, typer.Option(help="无时区日期的时区 · zone of dates without one")] = "",
+    timezone: Annotated[
+        str, typer.Option(help="无时区日期的时区 · zone of dates without one")
+    ] = "",
 ) -> None:
     """添加数据源 · Add a source; it is visited at once by the running service."""
     from pydantic import ValidationError
@@ -112,9 +116,22 @@ def list_sources(json: Annotated[bool, JSON_OPTION] = False) -> None:
     """列出数据源与状态 · List sources and their states."""
     from monitor.storage import sources
 
-    names = ("id", "name", "kind", "url", "state", "reason", "last_success_at", "next_due_at", "posts_total")
+    names = (
+        "id",
+        "name",
+        "kind",
+        "url",
+        "state",
+        "reason",
+        "last_success_at",
+        "next_due_at",
+        "posts_total",
+    )
     with opened() as app, app.database.read() as connection:
-        rows = [{name: row[name] for name in names} for row in sources.page(connection, after=0, limit=10_000)]
+        rows = [
+            {name: row[name] for name in names}
+            for row in sources.page(connection, after=0, limit=10_000)
+        ]
     _show(rows, as_json=json)
 
 
@@ -130,9 +147,17 @@ def test_source(url: Annotated[str, typer.Argument(help="地址 · address")]) -
         async with app.http as http:
             now = app.clock()
             poll = await collector_for(probe.kind).collect(probe, slot=now, http=http, now=now)
-        print(f"状态 state: {poll.state.value}  {poll.reason or ''}  {len(poll.posts)} 条 posts", file=sys.stderr)
+        print(
+            f"状态 state: {poll.state.value}  {poll.reason or ''}  {len(poll.posts)} 条 posts",
+            file=sys.stderr,
+        )
         return [
-            {"published_at": post.published_at, "title": post.title, "text": post.text[:200], "url": post.url}
+            {
+                "published_at": post.published_at,
+                "title": post.title,
+                "text": post.text[:200],
+                "url": post.url,
+            }
             for post in poll.posts[:5]
         ]
 
@@ -170,7 +195,9 @@ def add_channel(
 
     used = secret or "whsec_" + base64.b64encode(random_secrets.token_bytes(32)).decode()
     try:
-        body = ChannelIn.model_validate({"name": name, "url": url, "min_tier": min_tier, "secret": used})
+        body = ChannelIn.model_validate(
+            {"name": name, "url": url, "min_tier": min_tier, "secret": used}
+        )
     except ValidationError as error:
         raise Failed(_explained(error)) from error
     tier = int(Tier.parse(min_tier))
@@ -199,7 +226,9 @@ def list_channels(json: Annotated[bool, JSON_OPTION] = False) -> None:
 
 def create_token(
     name: Annotated[str, typer.Argument(help="用途 · what it is for")],
-    scope: Annotated[list[str] | None, typer.Option(help="read, ingest, respond, admin;可重复 · repeatable")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="read, ingest, respond, admin;可重复 · repeatable")
+    ] = None,
 ) -> None:
     """新建 API 密钥(只显示一次) · Make an API key; it is shown once, on standard output."""
     from monitor import auth
@@ -234,7 +263,9 @@ def revoke_token(key_id: Annotated[str, typer.Argument(help="编号 · id")]) ->
 
 
 def show_config(
-    source: Annotated[bool, typer.Option("--source", help="显示来源 · tell where each value comes from")] = False,
+    source: Annotated[
+        bool, typer.Option("--source", help="显示来源 · tell where each value comes from")
+    ] = False,
 ) -> None:
     """显示安装设置,密钥隐去 · Show the installation's settings; secrets are hidden."""
     import os
@@ -249,8 +280,18 @@ def show_config(
         raise Failed(str(error)) from error
     for name, value in settings.model_dump(mode="json").items():
         key = f"MONITOR_{name.upper()}"
-        shown = make_url(value).render_as_string(hide_password=True) if name == "database_url" else value
-        where = key if key in os.environ else f"{key}_FILE" if f"{key}_FILE" in os.environ else "默认 default"
+        shown = (
+            make_url(value).render_as_string(hide_password=True)
+            if name == "database_url"
+            else value
+        )
+        where = (
+            key
+            if key in os.environ
+            else f"{key}_FILE"
+            if f"{key}_FILE" in os.environ
+            else "默认 default"
+        )
         print(f"{key}={shown}" + (f"    # {where}" if source else ""))
 
 
@@ -278,5 +319,3 @@ def _cell(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     return "" if value is None else escape(str(value))
-
-

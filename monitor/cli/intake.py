@@ -23,8 +23,15 @@ from monitor.pipeline.analyst import InlineAnalyst
 ROWS_AT_ONCE = 1_000
 NUMBERS = frozenset({"followers", "rating", "likes", "reposts", "replies", "views"})
 METRICS = frozenset({"likes", "reposts", "replies", "views"})
-AUTHOR = {"author": "name", "author_name": "name", "author_handle": "handle", "followers": "followers"}
-PLAIN = frozenset({"source", "external_id", "url", "title", "text", "published_at", "rating", "kind", "lang"})
+AUTHOR = {
+    "author": "name",
+    "author_name": "name",
+    "author_handle": "handle",
+    "followers": "followers",
+}
+PLAIN = frozenset(
+    {"source", "external_id", "url", "title", "text", "published_at", "rating", "kind", "lang"}
+)
 
 
 @dataclass(slots=True)
@@ -100,7 +107,9 @@ def _csv_rows(body: bytes) -> Iterator[bytes]:
 
 
 def _post_row(row: Mapping[str | None, Any]) -> dict[str, Any]:
-    given = {name: _value(name, value) for name, value in row.items() if name and value not in (None, "")}
+    given = {
+        name: _value(name, value) for name, value in row.items() if name and value not in (None, "")
+    }
     made: dict[str, Any] = {name: value for name, value in given.items() if name in PLAIN}
     if author := {AUTHOR[name]: value for name, value in given.items() if name in AUTHOR}:
         made["author"] = author

@@ -52,10 +52,18 @@ def scheduler() -> None:
 
 
 def demo(
-    once: Annotated[bool, typer.Option("--once", help="回放一次后退出(≤ 60 秒) · replay once, then exit")] = False,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="不打开浏览器 · do not open a browser")] = False,
-    json: Annotated[bool, typer.Option("--json", help="结果以 JSON 输出 · print the result as JSON")] = False,
-    directory: Annotated[Path, typer.Option("--dir", help="演示数据目录 · where the demo keeps its data")] = Path(".jianwei-demo"),
+    once: Annotated[
+        bool, typer.Option("--once", help="回放一次后退出(≤ 60 秒) · replay once, then exit")
+    ] = False,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="不打开浏览器 · do not open a browser")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="结果以 JSON 输出 · print the result as JSON")
+    ] = False,
+    directory: Annotated[
+        Path, typer.Option("--dir", help="演示数据目录 · where the demo keeps its data")
+    ] = Path(".jianwei-demo"),
 ) -> None:
     """回放一场内置的虚构危机 · Replay a bundled, invented crisis through the real service."""
     from monitor.app import StartError
@@ -93,9 +101,9 @@ def backup(target: Annotated[Path, typer.Argument(help="目标文件 · file to 
         raise Failed("PostgreSQL 请用 pg_dump 备份 · back PostgreSQL up with pg_dump")
     if target.exists():
         raise Failed(f"{target} 已存在,不会覆盖 · exists and is not overwritten")
-    with sqlite3.connect(f"file:{address.database}?mode=ro", uri=True) as source:
-        with sqlite3.connect(target) as copy:
-            source.backup(copy)
+    stored = f"file:{address.database}?mode=ro"
+    with sqlite3.connect(stored, uri=True) as source, sqlite3.connect(target) as copy:
+        source.backup(copy)
     print(f"已备份到 · backed up to {target}")
 
 

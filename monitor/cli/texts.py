@@ -30,9 +30,16 @@ def register(app: typer.Typer) -> None:
 
 
 def analyze(
-    file: Annotated[Path, typer.Argument(help='JSON 行 {"id","text","targets"};"-" 读标准输入 · JSON lines')] = STDIN,
-    stories: Annotated[bool, typer.Option("--stories", help="附上事件编号 · add an id shared by near-identical texts")] = False,
-    scorer: Annotated[str, typer.Option(help="linear 或 snownlp(仅供对比) · or snownlp, to compare")] = "linear",
+    file: Annotated[
+        Path, typer.Argument(help='JSON 行 {"id","text","targets"};"-" 读标准输入 · JSON lines')
+    ] = STDIN,
+    stories: Annotated[
+        bool,
+        typer.Option("--stories", help="附上事件编号 · add an id shared by near-identical texts"),
+    ] = False,
+    scorer: Annotated[
+        str, typer.Option(help="linear 或 snownlp(仅供对比) · or snownlp, to compare")
+    ] = "linear",
 ) -> None:
     """逐行判断情感、对象、风险,一行输入一行输出 · Judge texts: one answer line for each line."""
     from analysis.understand import TextAnalyzer
@@ -44,7 +51,9 @@ def analyze(
 
 
 def match(
-    file: Annotated[Path, typer.Argument(help='JSON 行 {"expr","text"};"-" 读标准输入 · JSON lines')] = STDIN,
+    file: Annotated[
+        Path, typer.Argument(help='JSON 行 {"expr","text"};"-" 读标准输入 · JSON lines')
+    ] = STDIN,
 ) -> None:
     """检验表达式是否命中文本 · Try expressions on texts; an error is an answer with column and message."""
     with _lines(file) as lines:
@@ -55,8 +64,17 @@ def match(
 def _matched(row: object) -> dict[str, object]:
     from analysis.query import QueryError, match_expression
 
-    if not isinstance(row, dict) or not isinstance(row.get("expr"), str) or not isinstance(row.get("text"), str):
-        return {"error": {"column": 1, "message": '每行需要 {"expr": "…", "text": "…"} · each line needs expr and text'}}
+    if (
+        not isinstance(row, dict)
+        or not isinstance(row.get("expr"), str)
+        or not isinstance(row.get("text"), str)
+    ):
+        return {
+            "error": {
+                "column": 1,
+                "message": '每行需要 {"expr": "…", "text": "…"} · each line needs expr and text',
+            }
+        }
     try:
         hits = match_expression(row["expr"], row["text"])
     except QueryError as error:
@@ -66,8 +84,12 @@ def _matched(row: object) -> dict[str, object]:
 
 
 def backtest(
-    series: Annotated[Path, typer.Option("--series", help="CSV:timestamp,value;“-” 读标准输入 · or - for stdin")],
-    timezone: Annotated[str, typer.Option(help="无时区时间的时区 · zone of times without one")] = "",
+    series: Annotated[
+        Path, typer.Option("--series", help="CSV:timestamp,value;“-” 读标准输入 · or - for stdin")
+    ],
+    timezone: Annotated[
+        str, typer.Option(help="无时区时间的时区 · zone of times without one")
+    ] = "",
 ) -> None:
     """用历史序列检验探测器(严格因果) · Run the detector over a series: timestamp,value,baseline,score,tier."""
     from zoneinfo import ZoneInfo
@@ -85,7 +107,9 @@ def backtest(
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(("timestamp", "value", "baseline", "score", "tier"))
     for (timestamp, value), row in zip(rows, found, strict=True):
-        writer.writerow((timestamp, value, f"{row.baseline:.4f}", f"{row.score:.4f}", row.tier.wire))
+        writer.writerow(
+            (timestamp, value, f"{row.baseline:.4f}", f"{row.score:.4f}", row.tier.wire)
+        )
 
 
 def _zone() -> Any:  # noqa: ANN401
@@ -101,7 +125,9 @@ def _series(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
     reader = csv.DictReader(lines)
     names = [name.strip().lower() for name in reader.fieldnames or []]
     if "timestamp" not in names or "value" not in names:
-        raise Failed(f"第 1 行需要列名 timestamp,value,读到 {names} · line 1 must name timestamp,value")
+        raise Failed(
+            f"第 1 行需要列名 timestamp,value,读到 {names} · line 1 must name timestamp,value"
+        )
     reader.fieldnames = names
     for row in reader:
         yield (row["timestamp"] or "", row["value"] or "")

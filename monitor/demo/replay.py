@@ -14,11 +14,12 @@ from monitor.storage import keyword_lists, sources
 from monitor.storage.deliveries import create_channel
 from monitor.storage.sources import host_of
 
-CALM_STEP = timedelta(minutes=60)
+CALM_STEP = timedelta(minutes=90)  # under the two hours that the demo's feeds hold
 MORNING_STEP = timedelta(minutes=15)
 CRISIS_STEP = timedelta(minutes=1)
+EVENING_STEP = timedelta(minutes=5)
 CRISIS_FROM = timedelta(hours=13)
-CRISIS_UNTIL = timedelta(hours=19)
+CRISIS_UNTIL = timedelta(hours=16, minutes=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +44,9 @@ def moments(day0: datetime) -> Iterator[tuple[datetime, float]]:
 def _step_at(since_crisis: timedelta) -> timedelta:
     if since_crisis < -CRISIS_FROM:
         return CALM_STEP
-    in_crisis = timedelta(0) <= since_crisis < CRISIS_UNTIL - CRISIS_FROM
-    return CRISIS_STEP if in_crisis else MORNING_STEP
+    if since_crisis < timedelta(0):
+        return MORNING_STEP
+    return CRISIS_STEP if since_crisis < CRISIS_UNTIL - CRISIS_FROM else EVENING_STEP
 
 
 def prepare(app: App, scenario: Scenario, server: DemoServer, now: datetime) -> None:

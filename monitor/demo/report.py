@@ -19,7 +19,12 @@ from monitor.storage.engine import Database
 from monitor.storage.tables import alert, alert_event, delivery, keyword_list, mention, post
 
 COLOURS = {Tier.BLUE: "blue", Tier.YELLOW: "yellow", Tier.ORANGE: "dark_orange", Tier.RED: "red"}
-WORDS = {Tier.BLUE: "蓝色 关注", Tier.YELLOW: "黄色 一般负面", Tier.ORANGE: "橙色 中度舆情", Tier.RED: "红色 重大危机"}
+WORDS = {
+    Tier.BLUE: "蓝色 关注",
+    Tier.YELLOW: "黄色 一般负面",
+    Tier.ORANGE: "橙色 中度舆情",
+    Tier.RED: "红色 重大危机",
+}
 EXPECTED = (Tier.YELLOW, Tier.ORANGE, Tier.RED)
 CLIMBS = ("opened", "tier_raised", "reopened")
 
@@ -55,7 +60,9 @@ class Result:
 
     def to_json(self) -> str:
         """Return the result as one JSON object."""
-        return orjson.dumps({**asdict(self), "ok": self.is_expected}, option=orjson.OPT_INDENT_2).decode()
+        return orjson.dumps(
+            {**asdict(self), "ok": self.is_expected}, option=orjson.OPT_INDENT_2
+        ).decode()
 
 
 class Teller:
@@ -88,7 +95,9 @@ class Teller:
     def _line(self, at: datetime, tier: Tier, name: str, reason: str) -> str:
         local = at.astimezone(ZONE)
         shown = f"{local:%H:%M}" if at >= self._crisis_day else f"{local:%m-%d %H:%M}"
-        return f"  {shown}  [bold {COLOURS[tier]}]{WORDS[tier]}[/]  {escape(name)}  {escape(reason)}"
+        return (
+            f"  {shown}  [bold {COLOURS[tier]}]{WORDS[tier]}[/]  {escape(name)}  {escape(reason)}"
+        )
 
 
 def opening(scenario: Scenario, directory: Path, port: int, access: Access) -> str:
@@ -109,7 +118,11 @@ def closing(result: Result, port: int, access: Access) -> str:
     climbs = " → ".join(f"{at} {tier}" for tier, at in result.tiers.items())
     lines = [
         f" {mark} 首条 first post {result.first_post} · 预警 warned {climbs or '—'}"
-        + (f"(首发后 {result.minutes_to_warning:.0f} 分钟)" if result.minutes_to_warning is not None else ""),
+        + (
+            f"(首发后 {result.minutes_to_warning:.0f} 分钟)"
+            if result.minutes_to_warning is not None
+            else ""
+        ),
         f" {mark} {result.posts:,} 条信息 posts · {result.mentions:,} 次提及 mentions ·"
         f" 平日误报 false alarms {result.false_alarms}",
         f" {mark} Webhook 投递 delivered {result.delivered}/{result.deliveries} ·"
@@ -149,7 +162,9 @@ def result(database: Database, receiver: Receiver, scenario: Scenario, day0: dat
     problems = _problems(reached, first)
     problems += _delivery_problems(deliveries, done or 0, receiver)
     if posts != len(scenario.posts):
-        problems.append(f"{len(scenario.posts)} 条发布,{posts} 条入库 · posts published and stored differ")
+        problems.append(
+            f"{len(scenario.posts)} 条发布,{posts} 条入库 · posts published and stored differ"
+        )
     return Result(
         posts=posts,
         mentions=mentions,

@@ -84,10 +84,14 @@ def _settings(directory: Path, listener: socket.socket) -> Settings:
     """A fresh installation in its own directory, which only a demo may have made."""
     if directory.exists() and any(directory.iterdir()):
         if not (directory / MARKER).exists():
-            raise StartError(f"{directory} 不是演示目录,不会清空;请用 --dir 指定别处 · not a demo's directory")
+            raise StartError(
+                f"{directory} 不是演示目录,不会清空;请用 --dir 指定别处 · not a demo's directory"
+            )
         shutil.rmtree(directory)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (directory / MARKER).write_text("made by monitor demo; emptied at its next start\n", encoding="utf-8")
+    (directory / MARKER).write_text(
+        "made by monitor demo; emptied at its next start\n", encoding="utf-8"
+    )
     return Settings(
         data_dir=directory.resolve(),
         database_url=f"sqlite:///{directory.resolve() / 'demo.db'}",
@@ -106,7 +110,9 @@ def _grant(app: App) -> report.Access:
     password = secrets.token_urlsafe(9)
     with app.database.write() as connection:
         keys.set_password(app.database, connection, "admin", auth.hash_password(password), now=now)
-    made = auth.create_key(app.database, app.secret, name="demo", scopes=[auth.Scope.ADMIN], now=now)
+    made = auth.create_key(
+        app.database, app.secret, name="demo", scopes=[auth.Scope.ADMIN], now=now
+    )
     return report.Access(password=password, key=made.text)
 
 

@@ -109,7 +109,7 @@ class Evaluator:
         )
         return self._store(connection, row, signal, open_alert, change, now)
 
-    def _store(  # noqa: PLR0913  # one judging and what follows from it
+    def _store(  # one judging and what follows from it
         self,
         connection: Connection,
         row: RowMapping,
@@ -130,9 +130,7 @@ class Evaluator:
         else:
             facts = self._facts(connection, signal)
             change = replace(change, reason=message.sentence_of(signal, self.zone))
-        alert_id = notify.announce(
-            self.database, connection, change, facts, base_url=self.base_url
-        )
+        alert_id = notify.announce(self.database, connection, change, facts, base_url=self.base_url)
         log.info(
             "alert changed",
             alert_id=alert_id,
@@ -173,7 +171,9 @@ class Evaluator:
             if stored[1] >= until:
                 return known
         since = until - MEMORY if known is None or known.end is None else known.end
-        learned = known or empty_baseline(utc_offset=now.astimezone(self.zone).utcoffset() or timedelta(0))
+        learned = known or empty_baseline(
+            utc_offset=now.astimezone(self.zone).utcoffset() or timedelta(0)
+        )
         if since < until:
             learned = burst.advance(learned, _counts(connection, list_id, since, until), since)
         alerts.save_baseline(self.database, connection, list_id, learned.to_bytes(), until)

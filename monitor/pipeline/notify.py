@@ -96,4 +96,6 @@ def _stored(one: Evidence) -> dict[str, Any]:
 
 def _loaded(one: Mapping[str, Any]) -> Evidence:
     published = one["published_at"]
-    return Evidence(**{**one, "published_at": datetime.fromisoformat(published) if published else None})
+    return Evidence(
+        **{**one, "published_at": datetime.fromisoformat(published) if published else None}
+    )

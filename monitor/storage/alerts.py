@@ -183,7 +183,9 @@ def spread(
         .group_by(mention.c.source_id, author)
         .subquery()
     )
-    row = connection.execute(select(func.count(), func.sum(voices.c.reach)).select_from(voices)).one()
+    row = connection.execute(
+        select(func.count(), func.sum(voices.c.reach)).select_from(voices)
+    ).one()
     return row[0], None if row[1] is None else int(row[1])
 
 

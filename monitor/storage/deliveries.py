@@ -32,7 +32,7 @@ class Leased:
     token: str
 
 
-def enqueue(
+def enqueue(  # noqa: PLR0913  # one outbox row and who gets it
     database: Database,
     connection: Connection,
     *,
@@ -194,7 +194,7 @@ def channels_for(connection: Connection, *, tier: int, keyword_list_id: int) -> 
     return [key for key, lists in rows if lists is None or keyword_list_id in lists]
 
 
-def create_channel(  # noqa: PLR0913
+def create_channel(
     connection: Connection,
     sealer: Sealer,
     values: Mapping[str, Any],

@@ -39,9 +39,9 @@ class Database:
             with self.engine.begin() as connection:
                 yield connection
             return
-        with self._writing, self.engine.connect().execution_options(immediate=True) as connection:
-            with connection.begin():
-                yield connection
+        immediate = self.engine.execution_options(immediate=True)
+        with self._writing, immediate.begin() as connection:
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

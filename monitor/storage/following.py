@@ -39,16 +39,21 @@ def settled(
     ``after``: nothing new can be promised yet. ``connection`` must see each commit as it happens
     (READ COMMITTED, PostgreSQL's default).
     """
-    newest = connection.scalar(select(func.max(table.c.id))) or 0
-    if database.is_sqlite or newest <= after:
-        return max(newest, after)
+    seen = newest(connection, table)
+    if database.is_sqlite or seen <= after:
+        return max(seen, after)
     busy = _writers(connection, table)
     waited = 0.0
     while busy and waited < PATIENCE_SECONDS:
         wait(PAUSE_SECONDS)
         waited += PAUSE_SECONDS
         busy &= _writers(connection, table)
-    return after if busy else newest
+    return after if busy else seen
+
+
+def newest(connection: Connection, table: Table) -> int:
+    """Return the highest id that can be seen, 0 in an empty table."""
+    return connection.scalar(select(func.max(table.c.id))) or 0
 
 
 def _writers(connection: Connection, table: Table) -> set[str]:

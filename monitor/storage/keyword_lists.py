@@ -71,7 +71,7 @@ def create(
     return list_id
 
 
-def change(  # noqa: PLR0913
+def change(
     database: Database,
     connection: Connection,
     list_id: int,

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, RowMapping, func, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    func,
+    select,
+    type_coerce,
+)
 
 from collectors.model import Precision, SourceKind
 from monitor.storage.tables import (
@@ -36,14 +46,30 @@ def lists(connection: Connection, *, limit: int) -> list[RowMapping]:
 
 
 def newest_mentions(
-    connection: Connection, list_ids: Sequence[int], *, after_id: int | None, limit: int
+    connection: Connection, list_ids: Sequence[int], *, limit: int
 ) -> list[RowMapping]:
-    """Return mentions with their post and source: the newest ones, or those stored after ``after_id``.
+    """Return mentions with their post and source: one list's latest published, several lists' latest stored.
 
-    Without ``after_id`` one list's are the latest published (its index answers that), several lists'
-    the latest stored; with it the latest stored.
+    Each order is the one that an index answers.
     """
-    query = (
+    query = _mentions(list_ids).limit(limit)
+    if len(list_ids) == 1:
+        query = query.order_by(mention.c.published_at.desc(), mention.c.id.desc())
+    else:
+        query = query.order_by(mention.c.id.desc())
+    return list(connection.execute(query).mappings())
+
+
+def mentions_after(
+    connection: Connection, list_ids: Sequence[int], *, after_id: int, until_id: int, limit: int
+) -> list[RowMapping]:
+    """Return the mentions with ids in (after_id, until_id], the latest stored ``limit`` of them, newest first."""
+    query = _mentions(list_ids).where(mention.c.id > after_id, mention.c.id <= until_id)
+    return list(connection.execute(query.order_by(mention.c.id.desc()).limit(limit)).mappings())
+
+
+def _mentions(list_ids: Sequence[int]) -> Select[Any]:
+    return (
         select(
             mention.c.id, mention.c.post_id, mention.c.published_at, mention.c.sentiment, mention.c.score,
             mention.c.hits, mention.c.keyword_list_id,
@@ -55,20 +81,7 @@ def newest_mentions(
         .join(source, source.c.id == mention.c.source_id)
         .join(keyword_list, keyword_list.c.id == mention.c.keyword_list_id)
         .where(mention.c.keyword_list_id.in_(list_ids))
-        .limit(limit)
     )  # fmt: skip
-    if after_id is not None:
-        query = query.where(mention.c.id > after_id).order_by(mention.c.id.desc())
-    elif len(list_ids) == 1:
-        query = query.order_by(mention.c.published_at.desc(), mention.c.id.desc())
-    else:
-        query = query.order_by(mention.c.id.desc())
-    return list(connection.execute(query).mappings())
-
-
-def last_mention_id(connection: Connection) -> int:
-    """Return the highest mention id, 0 when there is none."""
-    return connection.scalar(select(func.max(mention.c.id))) or 0
 
 
 def delays(
@@ -109,7 +122,12 @@ class Reach:
 
 
 def reach(
-    connection: Connection, list_ids: Sequence[int], *, since: datetime, until: datetime, step: timedelta
+    connection: Connection,
+    list_ids: Sequence[int],
+    *,
+    since: datetime,
+    until: datetime,
+    step: timedelta,
 ) -> list[Reach]:
     """Return the known reach of [since, until) by steps from ``since``; empty steps are left out."""
     published = type_coerce(mention.c.published_at, BigInteger)
@@ -121,7 +139,12 @@ def reach(
         .order_by(slot)
     )
     return [
-        Reach(start=since + row[0] * step, mentions=row[1], known=row[2], people=None if row[3] is None else int(row[3]))
+        Reach(
+            start=since + row[0] * step,
+            mentions=row[1],
+            known=row[2],
+            people=None if row[3] is None else int(row[3]),
+        )
         for row in connection.execute(query)
     ]
 
@@ -166,15 +189,19 @@ def sources(connection: Connection) -> list[RowMapping]:
     return list(connection.execute(query).mappings())
 
 
-def is_pulled(row: RowMapping) -> bool:
-    """Whether we visit this source ourselves; silence of a push source is not ours to judge."""
-    return bool(row["kind"] != SourceKind.PUSH)
+def is_pulled(kind: str) -> bool:
+    """Whether we visit sources of this kind ourselves; silence of a push source is not ours to judge."""
+    return kind != SourceKind.PUSH
 
 
 def delivery_states(connection: Connection, *, since: datetime) -> dict[str, int]:
     """Return how many deliveries made since then are in each state."""
-    query = select(delivery.c.state, func.count()).where(delivery.c.created_at >= since).group_by(delivery.c.state)
-    return {state: count for state, count in connection.execute(query)}
+    query = (
+        select(delivery.c.state, func.count())
+        .where(delivery.c.created_at >= since)
+        .group_by(delivery.c.state)
+    )
+    return dict(connection.execute(query).tuples().all())
 
 
 def recent_alerts(connection: Connection, *, since: datetime, limit: int) -> list[RowMapping]:

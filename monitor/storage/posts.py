@@ -63,7 +63,7 @@ def insert(
         return {}
     statement = database.insert(post).on_conflict_do_nothing().returning(post.c.key, post.c.id)
     rows = connection.execute(statement, [_row(item, now) for item in items])
-    created = {key: post_id for key, post_id in rows}
+    created = {row.key: row.id for row in rows}
     fresh = [(created[item.post.key], item) for item in items if item.post.key in created]
     search.index(database, connection, [(key, item.understanding.tokens) for key, item in fresh])
     _insert_mentions(connection, fresh, deltas, now)
@@ -88,7 +88,7 @@ def replace(
     ids = [post_id for post_id, _, _ in items]
     take_mentions(connection, ids, None, deltas)
     times = connection.execute(select(post.c.id, post.c.published_at).where(post.c.id.in_(ids)))
-    kept = {post_id: published_at for post_id, published_at in times}
+    kept = {row.id: row.published_at for row in times}
     fields = (
         "title",
         "text",

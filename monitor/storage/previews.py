@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, select
@@ -23,8 +23,8 @@ def recent(
     since: datetime,
     until: datetime,
     limit: int,
-) -> Iterator[RowMapping]:
-    """Yield posts of [since, until) that may match, at most ``limit``; stopping early costs nothing more."""
+) -> Generator[RowMapping, None, None]:
+    """Yield posts of [since, until) that may match, at most ``limit``; close it when stopping early."""
     query = (
         select(
             post.c.id, post.c.title, post.c.text, post.c.url, post.c.lang, post.c.author_name, post.c.author_handle,
@@ -39,4 +39,5 @@ def recent(
     condition = search.candidates(database, prefilter)
     if condition is not None:
         query = query.where(condition)
-    yield from connection.execute(query).mappings()
+    with connection.execute(query) as result:
+        yield from result.mappings()

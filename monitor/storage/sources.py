@@ -62,7 +62,7 @@ def claim_due(  # noqa: PLR0913  # one query needs all of them
     return [Claim(source=to_source(row), slot=row["next_due_at"]) for row in chosen]
 
 
-def _one_per_host(  # noqa: PLR0913
+def _one_per_host(
     database: Database,
     connection: Connection,
     rows: list[RowMapping],

@@ -58,10 +58,10 @@ class Instant(TypeDecorator[datetime]):
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ANN401, ARG002, D102
+    def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ANN401, D102
         return value if value is None or isinstance(value, int) else to_micros(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002, D102
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, D102
         return None if value is None else from_micros(value)
 
 

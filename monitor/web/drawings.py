@@ -13,7 +13,7 @@ WIDTH, HEIGHT, EDGE = 116.0, 34.0, 3.0
 def spark(values: Sequence[float | None], tone: str) -> Markup:
     """Return a sparkline of ``values`` in time order; None is a hole, and too few values draw nothing."""
     known = [value for value in values if value is not None]
-    if len(known) < 2:  # noqa: PLR2004  # a line needs two points
+    if len(known) < 2:  # a line needs two points
         return Markup("")
     low, span = min(known), (max(known) - min(known)) or 1.0
     step = (WIDTH - 2 * EDGE) / (len(values) - 1)
@@ -48,7 +48,11 @@ def bar(parts: Sequence[tuple[str, float]]) -> Markup:
     at, pieces = 0.0, []
     for css, amount in parts:
         wide = 100 * amount / total
-        pieces.append(Markup('<rect class="{}" x="{:.2f}" y="0" width="{:.2f}" height="8"/>').format(css, at, wide))
+        pieces.append(
+            Markup('<rect class="{}" x="{:.2f}" y="0" width="{:.2f}" height="8"/>').format(
+                css, at, wide
+            )
+        )
         at += wide
     return Markup(
         '<svg class="hbar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">{}</svg>'

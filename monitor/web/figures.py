@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from markupsafe import Markup
@@ -30,7 +30,7 @@ class Figure:
     note: str
     change: str = ""
     tone: str = "plain"
-    spark: Markup = Markup("")
+    spark: Markup = field(default_factory=Markup)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,13 @@ def share(counts: Counts, window: str, words: Words) -> Figure:
         tone = "bad" if shift >= SHIFT else "good" if shift <= -SHIFT else "plain"
     line = spark([bucket.share for bucket in counts.buckets], "neg")
     return Figure(
-        key="share", value=formats.percent(now), unit="%", note=note, change=change, tone=tone, spark=line
+        key="share",
+        value=formats.percent(now),
+        unit="%",
+        note=note,
+        change=change,
+        tone=tone,
+        spark=line,
     )
 
 
@@ -123,7 +129,11 @@ def reach(steps: Sequence[Reach], window: str, words: Words) -> Figure:
 
 
 def delay(
-    found: Sequence[tuple[datetime, timedelta]], since: datetime, until: datetime, window: str, words: Words
+    found: Sequence[tuple[datetime, timedelta]],
+    since: datetime,
+    until: datetime,
+    window: str,
+    words: Words,
 ) -> Figure:
     """Return the median time from publication until we had the post."""
     if not found:
@@ -133,10 +143,13 @@ def delay(
     late = spans[min(len(spans) - 1, round(0.95 * len(spans)))]
     return Figure(
         key="delay",
-        value=formats.duration(statistics.median(spans), words.lang),
+        value=formats.duration(spans[len(spans) // 2], words.lang),
         unit=words("unit.median"),
         note=words(
-            "kpi.delay.of", window=window, count=f"{len(spans):,}", value=formats.duration(late, words.lang)
+            "kpi.delay.of",
+            window=window,
+            count=f"{len(spans):,}",
+            value=formats.duration(late, words.lang),
         ),
         spark=spark(_medians(found, since, until), "pos"),
     )

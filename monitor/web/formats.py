@@ -10,7 +10,10 @@ UNITS = {
     "en": ((1_000_000_000, "B"), (1_000_000, "M"), (10_000, "K")),
 }
 SPANS = {CHINESE: ("天", "小时", "分", "秒"), "en": ("d", "h", "min", "s")}
-AGO = {CHINESE: ("刚刚", "{} 秒前", "{} 分钟前", "{} 小时前", "{} 天前"), "en": ("just now", "{}s ago", "{}min ago", "{}h ago", "{}d ago")}
+AGO = {
+    CHINESE: ("刚刚", "{} 秒前", "{} 分钟前", "{} 小时前", "{} 天前"),
+    "en": ("just now", "{}s ago", "{}min ago", "{}h ago", "{}d ago"),
+}
 JUST_NOW = 5
 
 
@@ -20,7 +23,7 @@ def number(value: float, lang: str) -> str:
         if abs(value) >= size:
             divisor = 1_000 if unit == "K" else size
             return f"{value / divisor:,.1f}".removesuffix(".0") + unit
-    return f"{value:,.1f}".removesuffix(".0") if abs(value) < 10 else f"{value:,.0f}"  # noqa: PLR2004
+    return f"{value:,.1f}".removesuffix(".0") if abs(value) < 10 else f"{value:,.0f}"
 
 
 def percent(share: float) -> str:
@@ -32,7 +35,7 @@ def duration(span: timedelta, lang: str) -> str:
     """Return the two largest units of a length of time: ``1 分 42 秒``; negative counts as zero."""
     seconds = max(0, round(span.total_seconds()))
     sizes = (86_400, 3_600, 60, 1)
-    parts = []
+    parts: list[tuple[int, str]] = []
     for size, unit in zip(sizes, SPANS[lang], strict=True):
         amount, seconds = divmod(seconds, size)
         if amount or parts or size == 1:
@@ -63,7 +66,11 @@ def ago(then: datetime, now: datetime, lang: str) -> str:
 def moment(at: datetime, now: datetime, zone: tzinfo) -> str:
     """Return ``15:36:12`` for today, else ``03-09 15:36``, in ``zone``."""
     local = at.astimezone(zone)
-    return f"{local:%H:%M:%S}" if local.date() == now.astimezone(zone).date() else f"{local:%m-%d %H:%M}"
+    return (
+        f"{local:%H:%M:%S}"
+        if local.date() == now.astimezone(zone).date()
+        else f"{local:%m-%d %H:%M}"
+    )
 
 
 def exact(at: datetime, zone: tzinfo) -> str:

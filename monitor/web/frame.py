@@ -40,7 +40,11 @@ class Frame:
             lstrip_blocks=True,
         )
         self._templates.globals.update(
-            static=assets.url, icon=icon, bar=drawings.bar, formats=formats, version=monitor.__version__
+            static=assets.url,
+            icon=icon,
+            bar=drawings.bar,
+            formats=formats,
+            version=monitor.__version__,
         )
 
     def words(self, request: Request) -> Words:

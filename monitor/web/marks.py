@@ -49,7 +49,9 @@ def marked(text: str, marks: Iterable[Mark]) -> Markup:
     at = 0
     for mark in _apart(marks, len(clean)):
         parts.append(escape(clean[at : mark.start]))
-        parts.append(Markup('<mark class="{}">{}</mark>').format(mark.kind.css, clean[mark.start : mark.end]))
+        parts.append(
+            Markup('<mark class="{}">{}</mark>').format(mark.kind.css, clean[mark.start : mark.end])
+        )
         at = mark.end
     parts.append(escape(clean[at:]))
     return Markup("").join(parts)
@@ -59,14 +61,18 @@ def _apart(marks: Iterable[Mark], length: int) -> list[Mark]:
     kept: list[Mark] = []
     for mark in sorted(marks, key=lambda one: (one.kind, one.start, -one.end)):
         cut = replace(mark, start=max(0, mark.start), end=min(length, mark.end))
-        if cut.start < cut.end and all(cut.end <= other.start or other.end <= cut.start for other in kept):
+        if cut.start < cut.end and all(
+            cut.end <= other.start or other.end <= cut.start for other in kept
+        ):
             kept.append(cut)
     return sorted(kept, key=lambda one: one.start)
 
 
 def excerpt(text: str, marks: Sequence[Mark], limit: int) -> Markup:
-    """Return at most ``limit`` characters of ``text`` around its first hit, marked; cuts show as …"""
-    hits = [mark.start for mark in marks if mark.kind is MarkKind.HIT and 0 <= mark.start < len(text)]
+    """Return at most ``limit`` characters of ``text`` around its first hit, marked; … shows a cut."""
+    hits = [
+        mark.start for mark in marks if mark.kind is MarkKind.HIT and 0 <= mark.start < len(text)
+    ]
     start = max(0, min(hits, default=0) - BEFORE_HIT)
     if start + limit > len(text):
         start = max(0, len(text) - limit)
@@ -84,4 +90,8 @@ def safe_link(url: str | None) -> str | None:
         parts = urlsplit(url)
     except ValueError:
         return None
-    return url if parts.scheme in {"http", "https"} and parts.hostname and not DECEPTIVE.search(url) else None
+    return (
+        url
+        if parts.scheme in {"http", "https"} and parts.hostname and not DECEPTIVE.search(url)
+        else None
+    )

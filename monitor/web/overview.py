@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping
 
-from monitor.api.deps import Deps
 from monitor.storage import overview, rollups
 from monitor.storage.overview import Watch
 from monitor.storage.rollups import BUCKET, HOUR, Cell
@@ -94,48 +93,65 @@ class Trend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """Alerts that are open or were closed lately, the gravest first, and what was sent about them."""
+
+    alerts: Sequence[AlertView]
+    deliveries: dict[str, int]
+
+    @property
+    def running(self) -> list[AlertView]:
+        """The alerts that somebody still has to do with."""
+        return [view for view in self.alerts if not view.is_closed]
+
+    @property
+    def unanswered(self) -> int:
+        """How many nobody has taken yet."""
+        return sum(view.can_acknowledge for view in self.alerts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """The part of the page that is read anew when something changed."""
 
     choice: Choice
-    top: AlertView | None
-    others: int
-    alerts: Sequence[AlertView]
-    deliveries: dict[str, int]
+    inbox: Inbox
     figures: Sequence[Figure]
     trend: Trend
     health: Health
     watch: Watch
 
 
-def situation(connection: Connection, deps: Deps, choice: Choice, words: Words) -> Situation:
-    """Return the page's figures for this choice, as of now."""
-    now = deps.clock()
-    place = Place(words=words, zone=deps.settings.zone, now=now)
-    rows = overview.recent_alerts(connection, since=now - ALERTS_SINCE, limit=MOST_ALERTS)
-    views = [alert_view(row, place) for row in rows]
-    running = [view for view in views if not view.is_closed]
-    hours = _read(connection, choice.ids, now - _memory(choice.range), now + HOUR, HOUR)
-    trend = _trend(connection, choice, hours, place)
+def situation(connection: Connection, choice: Choice, place: Place) -> Situation:
+    """Return all figures of the page for this choice, as of now."""
+    hours = _hours(connection, choice, place)
+    shown = _trend(connection, choice, hours, place)
     return Situation(
         choice=choice,
-        top=running[0] if running else None,
-        others=max(0, len(running) - 1),
-        alerts=views,
-        deliveries=overview.delivery_states(connection, since=now - DAY),
-        figures=_figures(connection, choice, hours, trend, place),
-        trend=trend,
+        inbox=inbox(connection, place),
+        figures=_figures(connection, choice, hours, shown, place),
+        trend=shown,
         health=health(overview.sources(connection), place),
         watch=overview.watch(connection),
     )
 
 
-def trend_of(connection: Connection, deps: Deps, choice: Choice) -> Trend:
+def inbox(connection: Connection, place: Place) -> Inbox:
+    """Return the alerts of all keyword lists: a crisis elsewhere is not hidden by the choice of a list."""
+    rows = overview.recent_alerts(connection, since=place.now - ALERTS_SINCE, limit=MOST_ALERTS)
+    return Inbox(
+        alerts=[alert_view(row, place) for row in rows],
+        deliveries=overview.delivery_states(connection, since=place.now - DAY),
+    )
+
+
+def trend(connection: Connection, choice: Choice, place: Place) -> Trend:
     """Return the chart alone."""
-    now = deps.clock()
-    place = Place(words=Words("zh"), zone=deps.settings.zone, now=now)
-    hours = _read(connection, choice.ids, now - _memory(choice.range), now + HOUR, HOUR)
-    return _trend(connection, choice, hours, place)
+    return _trend(connection, choice, _hours(connection, choice, place), place)
+
+
+def _hours(connection: Connection, choice: Choice, place: Place) -> list[Cell]:
+    return _read(connection, choice.ids, place.now - _memory(choice.range), place.now + HOUR, HOUR)
 
 
 def _memory(chosen: Range) -> timedelta:
@@ -157,15 +173,17 @@ def _trend(connection: Connection, choice: Choice, hours: Sequence[Cell], place:
     if window.rows == BUCKET:
         since = window.since - (BASELINE_DAYS + 1) * DAY
         cells = _read(connection, choice.ids, since, window.until, BUCKET)
-    return Trend(window=window, buckets=series.fill(cells, window), usual=series.usual(cells, window))
+    return Trend(
+        window=window, buckets=series.fill(cells, window), usual=series.usual(cells, window)
+    )
 
 
 def _figures(
-    connection: Connection, choice: Choice, hours: Sequence[Cell], trend: Trend, place: Place
+    connection: Connection, choice: Choice, hours: Sequence[Cell], shown: Trend, place: Place
 ) -> list[Figure]:
-    words, window = place.words, trend.window
+    words, window = place.words, shown.window
     label = words(f"last.{choice.range.value}")
-    counts = _counts(hours, trend)
+    counts = _counts(hours, shown)
     return [
         figures.volume(counts, label, words),
         figures.share(counts, label, words),
@@ -180,15 +198,17 @@ def _figures(
     ]  # fmt: skip
 
 
-def _counts(hours: Sequence[Cell], trend: Trend) -> Counts:
-    window, before = trend.window, trend.window.before()
+def _counts(hours: Sequence[Cell], shown: Trend) -> Counts:
+    window, before = shown.window, shown.window.before()
     begin = min((cell.bucket for cell in hours), default=window.since)
     earlier = [cell for cell in hours if before.since <= cell.bucket < window.since]
-    month = [cell for cell in hours if window.since - BASELINE_DAYS * DAY <= cell.bucket < window.since]
+    month = [
+        cell for cell in hours if window.since - BASELINE_DAYS * DAY <= cell.bucket < window.since
+    ]
     seen = sum(cell.count for cell in month)
     long_enough = window.since - begin >= series.LEAST_DAYS * DAY
     return Counts(
-        buckets=trend.buckets,
+        buckets=shown.buckets,
         before=(sum(cell.count for cell in earlier), sum(cell.negative for cell in earlier))
         if begin <= before.since
         else None,
@@ -204,28 +224,34 @@ def _speed(connection: Connection, choice: Choice, hours: Sequence[Cell], place:
     return figures.speed(last, series.usual_speed(hours, now=place.now), hourly, place.words)
 
 
-def _reach(connection: Connection, choice: Choice, window: Window, mentions: int, words: Words) -> Figure:
+def _reach(
+    connection: Connection, choice: Choice, window: Window, mentions: int, words: Words
+) -> Figure:
     """Reach is summed over the mentions themselves; where they are too many, over the last 24 hours."""
     span, label = window.until - window.since, words(f"last.{choice.range.value}")
     if mentions > REACH_AFFORDS:
         span, label = DAY, words("last.24h")
     steps = overview.reach(
-        connection, choice.ids, since=window.until - span, until=window.until, step=span / figures.SLOTS
+        connection,
+        choice.ids,
+        since=window.until - span,
+        until=window.until,
+        step=span / figures.SLOTS,
     )
     return figures.reach(steps, label, words)
 
 
-def band(trend: Trend) -> dict[str, object]:
+def band(shown: Trend) -> dict[str, object]:
     """Return the baseline band as the chart reads it: shares in percent, null where unknown."""
     return {
-        "bucket": trend.window.name,
+        "bucket": shown.window.name,
         "data": [
             {
                 "time": formats.machine(one.time),
                 "low": _percent(one.share[0] if one.share else None),
                 "high": _percent(one.share[1] if one.share else None),
             }
-            for one in (trend.usual if trend.has_band else ())
+            for one in (shown.usual if shown.has_band else ())
         ],
     }
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Form, Request
+from fastapi import APIRouter, Depends, FastAPI, Form, Query, Request
+from pydantic import Field
 from sqlalchemy import RowMapping
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -14,13 +17,17 @@ from alerts.rules import Action
 from monitor import actions
 from monitor.api.deps import Deps
 from monitor.storage import overview as reads
+from monitor.storage.following import newest, settled
+from monitor.storage.tables import mention
 from monitor.web import assets, overview, signing
 from monitor.web.frame import Frame, frame_of
-from monitor.web.overview import MENTIONS_SHOWN, Choice
-from monitor.web.rows import alert_view, mention_view
+from monitor.web.overview import MENTIONS_SHOWN
+from monitor.web.rows import MentionView, Place, alert_view, mention_view
 from monitor.web.session import CSRF_FIELD, NotSignedIn, Visit, is_genuine, local_path, visit
+from monitor.web.words import Words
 
 MOST_NEW = 50
+Id = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,7 +45,23 @@ def signed_in(request: Request) -> Visit:
     return visit(request, frame_of(request).deps)
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the address asks for: a keyword list ("all", an id) and how far back; nonsense is forgiven."""
+
+    keyword_list: str | None
+    range: str | None
+
+
+def asked(
+    keyword_list: str | None = None, range_: Annotated[str | None, Query(alias="range")] = None
+) -> Wish:
+    """Return what the address asks for (FastAPI dependency)."""
+    return Wish(keyword_list, range_)
+
+
 Reader = Annotated[Visit, Depends(signed_in)]
+Asked = Annotated[Wish, Depends(asked)]
 
 
 @router.get("/static/{folder}/{name:path}")
@@ -48,9 +71,7 @@ def static(request: Request, folder: str, name: str) -> Response:
 
 
 @router.get("/")
-async def index(
-    request: Request, reader: Reader, keyword_list: str | None = None, range: str | None = None  # noqa: A002
-) -> Response:  # fmt: skip
+async def index(request: Request, reader: Reader, wish: Asked) -> Response:
     """The overview: is there a crisis, how bad, who has it, how long is left."""
     frame = frame_of(request)
     words = frame.words(request)
@@ -58,90 +79,100 @@ async def index(
 
     def read() -> tuple[overview.Situation, list[RowMapping], int]:
         with frame.deps.database.read() as connection:
-            choice = overview.choose(connection, keyword_list, range)
-            last_id = reads.last_mention_id(connection)
-            rows = reads.newest_mentions(connection, choice.ids, after_id=None, limit=MENTIONS_SHOWN)
-            return overview.situation(connection, frame.deps, choice, words), rows, last_id
+            choice = overview.choose(connection, wish.keyword_list, wish.range)
+            last_id = newest(connection, mention)
+            rows = reads.newest_mentions(connection, choice.ids, limit=MENTIONS_SHOWN)
+            return overview.situation(connection, choice, place), rows, last_id
 
     situation, rows, last_id = await asyncio.to_thread(read)
-    read_words = await frame.reader.words(rows)
-    mentions = [mention_view(row, read_words[row["post_id"]], place) for row in rows]
+    shown = await _views(frame, rows, place)
     return frame.page(
-        request, "overview.html", words, visit=reader, s=situation, mentions=mentions, last_id=last_id, place=place
+        request,
+        "overview.html",
+        words,
+        visit=reader,
+        s=situation,
+        mentions=shown,
+        last_id=last_id,
+        place=place,
     )
 
 
 @router.get("/fragments/now")
-def now(
-    request: Request, reader: Reader, keyword_list: str | None = None, range: str | None = None  # noqa: A002
-) -> Response:  # fmt: skip
+def now(request: Request, reader: Reader, wish: Asked) -> Response:
     """Banner and key figures, read anew."""
-    return _situation(request, reader, "_now.html", keyword_list, range)
+    frame = frame_of(request)
+    words = frame.words(request)
+    place = frame.place(words)
+    with frame.deps.database.read() as connection:
+        choice = overview.choose(connection, wish.keyword_list, wish.range)
+        situation = overview.situation(connection, choice, place)
+    return frame.page(request, "_now.html", words, visit=reader, s=situation, place=place)
 
 
 @router.get("/fragments/table")
-def table(
-    request: Request, reader: Reader, keyword_list: str | None = None, range: str | None = None  # noqa: A002
-) -> Response:  # fmt: skip
+def table(request: Request, _: Reader, wish: Asked) -> Response:
     """The rows of the chart's table, read anew."""
-    return _situation(request, reader, "_table.html", keyword_list, range)
+    frame = frame_of(request)
+    words = frame.words(request)
+    return frame.page(request, "_table.html", words, trend=_trend(frame, wish, words))
+
+
+@router.get("/fragments/band")
+def band(request: Request, _: Reader, wish: Asked) -> Response:
+    """The baseline band of the chart: P5 and P95 of the negative share at the same time of day."""
+    frame = frame_of(request)
+    return JSONResponse(overview.band(_trend(frame, wish, frame.words(request))))
+
+
+def _trend(frame: Frame, wish: Wish, words: Words) -> overview.Trend:
+    with frame.deps.database.read() as connection:
+        choice = overview.choose(connection, wish.keyword_list, wish.range)
+        return overview.trend(connection, choice, frame.place(words))
 
 
 @router.get("/fragments/inbox")
-def inbox(
-    request: Request, reader: Reader, keyword_list: str | None = None, range: str | None = None  # noqa: A002
-) -> Response:  # fmt: skip
+def inbox(request: Request, reader: Reader) -> Response:
     """The alerts, read anew."""
-    return _situation(request, reader, "_inbox.html", keyword_list, range)
-
-
-def _situation(
-    request: Request, reader: Visit, template: str, keyword_list: str | None, wanted: str | None
-) -> Response:
     frame = frame_of(request)
     words = frame.words(request)
     with frame.deps.database.read() as connection:
-        choice = overview.choose(connection, keyword_list, wanted)
-        situation = overview.situation(connection, frame.deps, choice, words)
-    return frame.page(request, template, words, visit=reader, s=situation, place=frame.place(words))
+        found = overview.inbox(connection, frame.place(words))
+    return frame.page(request, "_inbox.html", words, visit=reader, inbox=found)
 
 
 @router.get("/fragments/mentions")
-async def mentions(request: Request, reader: Reader, after: int, keyword_list: str | None = None) -> Response:
-    """The mentions stored after one id, newest first; the header says up to which id."""
+async def mentions(request: Request, _: Reader, wish: Asked, after: Id = 0) -> Response:
+    """The mentions stored after one id, newest first; the header says up to which id all are there."""
     frame = frame_of(request)
     words = frame.words(request)
     place = frame.place(words)
 
-    def read() -> tuple[Choice, list[RowMapping], int]:
+    def read() -> tuple[list[RowMapping], int]:
         with frame.deps.database.read() as connection:
-            choice = overview.choose(connection, keyword_list, None)
-            last_id = reads.last_mention_id(connection)
-            return choice, reads.newest_mentions(connection, choice.ids, after_id=after, limit=MOST_NEW), last_id
+            choice = overview.choose(connection, wish.keyword_list, wish.range)
+            until = settled(frame.deps.database, connection, mention, after=after)
+            return reads.mentions_after(
+                connection, choice.ids, after_id=after, until_id=until, limit=MOST_NEW
+            ), until
 
-    _, rows, last_id = await asyncio.to_thread(read)
-    read_words = await frame.reader.words(rows)
-    views = [mention_view(row, read_words[row["post_id"]], place) for row in rows]
-    answer = frame.page(request, "_mentions.html", words, visit=reader, mentions=views, fresh=True)
-    answer.headers["X-Last-Id"] = str(max(last_id, after))
+    rows, until = await asyncio.to_thread(read)
+    answer = frame.page(
+        request, "_mentions.html", words, mentions=await _views(frame, rows, place), fresh=True
+    )
+    answer.headers["X-Last-Id"] = str(until)
     return answer
 
 
-@router.get("/fragments/band")
-def band(
-    request: Request, reader: Reader, keyword_list: str | None = None, range: str | None = None  # noqa: A002, ARG001
-) -> Response:  # fmt: skip
-    """The baseline band of the chart: P5 and P95 of the negative share at the same time of day."""
-    frame = frame_of(request)
-    with frame.deps.database.read() as connection:
-        choice = overview.choose(connection, keyword_list, range)
-        return JSONResponse(overview.band(overview.trend_of(connection, frame.deps, choice)))
+async def _views(frame: Frame, rows: Sequence[RowMapping], place: Place) -> list[MentionView]:
+    read = await frame.reader.words(rows)
+    return [mention_view(row, read[row["post_id"]], place) for row in rows]
 
 
 @router.post("/alerts/{alert_id}/acknowledge")
 def acknowledge(
     request: Request,
-    alert_id: int,
+    alert_id: Id,
     reader: Reader,
     token: Annotated[str, Form(alias=CSRF_FIELD)] = "",
     back: Annotated[str, Form()] = "/",
@@ -184,7 +215,13 @@ def _row(
     is_htmx = request.headers.get("hx-request") == "true"
     template = "_alert_answer.html" if is_htmx else "trouble.html"
     answer = frame.page(
-        request, template, words, visit=reader, a=view, trouble=words(trouble) if trouble else "", status=status
+        request,
+        template,
+        words,
+        visit=reader,
+        a=view,
+        trouble=words(trouble) if trouble else "",
+        status=status,
     )
     if is_htmx and not trouble:
         answer.headers["HX-Trigger"] = "situation"

@@ -44,7 +44,9 @@ class Reader:
     async def _understand(self, fresh: dict[Key, RowMapping]) -> None:
         rules = await asyncio.to_thread(self._rules)
         documents = [document(row) for row in fresh.values()]
-        for key, read in zip(fresh, await self._deps.analysing.analyst.understand(rules, documents), strict=True):
+        for key, read in zip(
+            fresh, await self._deps.analysing.analyst.understand(rules, documents), strict=True
+        ):
             self._read[key] = read.sentiment.words
         while len(self._read) > REMEMBERED:
             self._read.popitem(last=False)
@@ -57,7 +59,9 @@ class Reader:
 
 def document(row: RowMapping) -> Document:
     """Return what was matched and judged; offsets of hits and words refer to its ``full``."""
-    return Document(text=row["text"], title=row["title"] or "", source=row["source"], lang=row["lang"])
+    return Document(
+        text=row["text"], title=row["title"] or "", source=row["source"], lang=row["lang"]
+    )
 
 
 def _key(row: RowMapping) -> Key:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from markupsafe import Markup
+from sqlalchemy import RowMapping
 
 from alerts.model import AlertState
 from analysis.model import Sentiment, Tier, Word
@@ -18,6 +19,7 @@ from monitor.web.drawings import ring
 from monitor.web.marks import Mark, MarkKind, excerpt, marked, safe_link
 from monitor.web.words import Words
 
+Row = Mapping[str, Any] | RowMapping
 BASELINE_DAYS = "baseline_days"
 EXCERPT = 220
 TITLE = 120
@@ -98,7 +100,7 @@ class AlertView:
         return AlertState(self.state).is_closed
 
 
-def alert_view(row: Mapping[str, Any], place: Place) -> AlertView:
+def alert_view(row: Row, place: Place) -> AlertView:
     """Return an alert's row as shown; only conditions that were met are reasons."""
     state, tier, deadline = AlertState(row["state"]), Tier(row["tier"]), row["deadline_at"]
     is_running = deadline is not None and not state.is_closed
@@ -124,27 +126,37 @@ def alert_view(row: Mapping[str, Any], place: Place) -> AlertView:
         deadline_label=place.words(f"deadline.{state.value}") if is_running else "",
         left=formats.countdown(left) if is_running else "",
         is_late=is_running and left < timedelta(0),
-        ring=ring(left / max(deadline - row["opened_at"], timedelta(seconds=1))) if is_running else Markup(""),
+        ring=ring(left / max(deadline - row["opened_at"], timedelta(seconds=1)))
+        if is_running
+        else Markup(""),
     )
 
 
 def _reasons(explanation: Mapping[str, Any], words: Words) -> tuple[Reason, ...]:
     """Return the conditions that were met; that a list has no baseline yet is said as well."""
     rows = explanation.get("conditions") or ()
-    formed = [row for row in rows if row["name"] != BASELINE_DAYS and row["met"] and row["observed"] is not None]
+    formed = [
+        row
+        for row in rows
+        if row["name"] != BASELINE_DAYS and row["met"] and row["observed"] is not None
+    ]
     young = [row for row in rows if row["name"] == BASELINE_DAYS and not row["met"]]
     return tuple(_reason(row, words) for row in (*formed, *young))
 
 
-def _reason(row: Mapping[str, Any], words: Words) -> Reason:
+def _reason(row: Row, words: Words) -> Reason:
     name, lang = str(row["name"]), words.lang
     usual, threshold = row.get("baseline"), row.get("threshold")
     return Reason(
         name=name,
         label=words.known(f"condition.{name}", name),
         observed="" if row["observed"] is None else _amount(name, row["observed"], lang),
-        usual="" if usual is None else words("condition.baseline", value=_amount(name, usual, lang)),
-        threshold="" if threshold is None else words("condition.threshold", value=_amount(name, threshold, lang)),
+        usual=""
+        if usual is None
+        else words("condition.baseline", value=_amount(name, usual, lang)),
+        threshold=""
+        if threshold is None
+        else words("condition.threshold", value=_amount(name, threshold, lang)),
     )
 
 
@@ -158,21 +170,33 @@ def _window(explanation: Mapping[str, Any], place: Place) -> str:
     window = explanation.get("window") or {}
     if "start" not in window or "end" not in window:
         return ""
-    start, end = (datetime.fromisoformat(window[name]).astimezone(place.zone) for name in ("start", "end"))
+    start, end = (
+        datetime.fromisoformat(window[name]).astimezone(place.zone) for name in ("start", "end")
+    )
     return place.words("banner.window", start=f"{start:%H:%M}", end=f"{end:%H:%M}")
 
 
-def _steps(row: Mapping[str, Any], place: Place) -> tuple[Step, ...]:
+def _steps(row: Row, place: Place) -> tuple[Step, ...]:
     words = place.words
     pending = words("step.pending")
     taken = row["acknowledged_at"]
     notes = (
         ("opened", place.at(row["opened_at"]), True),
-        ("acknowledged", f"{place.at(taken)} · {row['acknowledged_by'] or ''}" if taken else pending, bool(taken)),
+        (
+            "acknowledged",
+            f"{place.at(taken)} · {row['acknowledged_by'] or ''}" if taken else pending,
+            bool(taken),
+        ),
         ("assigned", row["assignee"] or pending, bool(row["assignee"])),
-        ("closed", place.at(row["closed_at"]) if row["closed_at"] else pending, bool(row["closed_at"])),
+        (
+            "closed",
+            place.at(row["closed_at"]) if row["closed_at"] else pending,
+            bool(row["closed_at"]),
+        ),
     )
-    return tuple(Step(label=words(f"step.{name}"), note=note, done=done) for name, note, done in notes)
+    return tuple(
+        Step(label=words(f"step.{name}"), note=note, done=done) for name, note, done in notes
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +232,7 @@ class MentionView:
     chips: tuple[Chip, ...]
 
 
-def mention_view(row: Mapping[str, Any], read: Sequence[Word], place: Place) -> MentionView:
+def mention_view(row: Row, read: Sequence[Word], place: Place) -> MentionView:
     """Return a mention as shown, with the marks of its hits, risks and driving words."""
     words, sentiment = place.words, Sentiment(row["sentiment"])
     title, text = _texts(row, _marks(row, read))
@@ -219,7 +243,9 @@ def mention_view(row: Mapping[str, Any], read: Sequence[Word], place: Place) -> 
         kind=words.known(f"post.{row['kind']}", "·"),
         list_name=row["list_name"],
         author=row["author_name"] or row["author_handle"] or words("nobody"),
-        followers="" if row["followers"] is None else words("followers", count=formats.number(row["followers"], words.lang)),
+        followers=""
+        if row["followers"] is None
+        else words("followers", count=formats.number(row["followers"], words.lang)),
         source=row["source"],
         at=formats.machine(row["published_at"]),
         at_exact=formats.exact(row["published_at"], place.zone),
@@ -234,37 +260,45 @@ def mention_view(row: Mapping[str, Any], read: Sequence[Word], place: Place) -> 
     )
 
 
-def _marks(row: Mapping[str, Any], read: Sequence[Word]) -> list[Mark]:
+def _marks(row: Row, read: Sequence[Word]) -> list[Mark]:
     hits = [Mark(start=start, end=end, kind=MarkKind.HIT) for start, end in row["hits"]]
     risks = [
-        Mark(start=start, end=end, kind=MarkKind.RISK) for risk in row["risks"] for start, end in risk.get("hits", ())
+        Mark(start=start, end=end, kind=MarkKind.RISK)
+        for risk in row["risks"]
+        for start, end in risk.get("hits", ())
     ]
     drove = [
-        Mark(start=word.start, end=word.end, kind=MarkKind.NEGATIVE if word.weight < 0 else MarkKind.POSITIVE)
+        Mark(
+            start=word.start,
+            end=word.end,
+            kind=MarkKind.NEGATIVE if word.weight < 0 else MarkKind.POSITIVE,
+        )
         for word in read
     ]
     return hits + risks + drove
 
 
-def _texts(row: Mapping[str, Any], marks: Sequence[Mark]) -> tuple[Markup, Markup]:
+def _texts(row: Row, marks: Sequence[Mark]) -> tuple[Markup, Markup]:
     """Return title and excerpt; offsets count through title, line break and text."""
     title = row["title"] or ""
     if not title:
         return Markup(""), excerpt(row["text"], marks, EXCERPT)
     offset = len(_before_text(row))
     inside = [
-        Mark(start=mark.start - offset, end=mark.end - offset, kind=mark.kind) for mark in marks if mark.end > offset
+        Mark(start=mark.start - offset, end=mark.end - offset, kind=mark.kind)
+        for mark in marks
+        if mark.end > offset
     ]
     cut = "…" if len(title) > TITLE else ""
     return marked(title[:TITLE], marks) + cut, excerpt(row["text"], inside, EXCERPT)
 
 
-def _before_text(row: Mapping[str, Any]) -> str:
+def _before_text(row: Row) -> str:
     """Return the part of the judged text that comes before the post's own text."""
     return f"{row['title']}\n" if row["title"] else ""
 
 
-def _chips(row: Mapping[str, Any], read: Sequence[Word], words: Words) -> tuple[Chip, ...]:
+def _chips(row: Row, read: Sequence[Word], words: Words) -> tuple[Chip, ...]:
     risks = [
         Chip(
             text=words.known(f"risk.{risk['class']}", risk["class"]),
@@ -275,7 +309,8 @@ def _chips(row: Mapping[str, Any], read: Sequence[Word], words: Words) -> tuple[
     ]
     heavy = sorted(_distinct(read), key=lambda word: -abs(word.weight))[:MOST_CHIPS]
     drove = [
-        Chip(text=word.text, weight=_signed(word.weight, 1), css="g" if word.weight < 0 else "p") for word in heavy
+        Chip(text=word.text, weight=_signed(word.weight, 1), css="g" if word.weight < 0 else "p")
+        for word in heavy
     ]
     return (*risks, *drove)
 
@@ -302,14 +337,14 @@ class Health:
         return self.total - self.good
 
 
-def health(rows: Sequence[Mapping[str, Any]], place: Place) -> Health:
+def health(rows: Sequence[Row], place: Place) -> Health:
     """Return the health of the enabled sources; one that should speak and does not is no good."""
     troubles = [trouble for row in rows if (trouble := _trouble(row, place))]
     return Health(total=len(rows), good=len(rows) - len(troubles), troubles=tuple(troubles))
 
 
-def _trouble(row: Mapping[str, Any], place: Place) -> str:
-    if not overview.is_pulled(row):
+def _trouble(row: Row, place: Place) -> str:
+    if not overview.is_pulled(row["kind"]):
         return ""
     if row["state"] not in (SourceState.OK, SourceState.NEW):
         return place.words("sources.bad", name=row["name"], reason=row["reason"] or row["state"])

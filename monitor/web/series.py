@@ -56,7 +56,10 @@ class Window:
     def edges(self) -> list[datetime]:
         """The start of each bucket, UTC; days begin at midnight of ``zone``."""
         if self.width < DAY:
-            return [self.since + at * self.width for at in range((self.until - self.since) // self.width)]
+            return [
+                self.since + at * self.width
+                for at in range((self.until - self.since) // self.width)
+            ]
         first = self.since.astimezone(self.zone)
         days = round((self.until - self.since) / DAY)
         return [_midnight(first, at, self.zone) for at in range(days)]
@@ -78,9 +81,6 @@ def _midnight(local: datetime, days: int, zone: tzinfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
-
-
-
 def width_for(chosen: Range, mentions_a_day: float) -> timedelta:
     """Return the bucket width: a day for a month, quarters of an hour only where they hold something."""
     if chosen is Range.MONTH:
@@ -94,13 +94,13 @@ def window_of(chosen: Range, width: timedelta, *, now: datetime, zone: tzinfo) -
         local = now.astimezone(zone)
         days = chosen.span // DAY
         return Window(
-            since=_midnight(local, 1 - days, zone), until=_midnight(local, 1, zone), width=width, zone=zone
+            since=_midnight(local, 1 - days, zone),
+            until=_midnight(local, 1, zone),
+            width=width,
+            zone=zone,
         )
     until = now - (now - EPOCH) % width + width
     return Window(since=until - chosen.span, until=until, width=width, zone=zone)
-
-
-
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +175,9 @@ def _usual_at(
     if days < LEAST_DAYS:
         return Usual(time=edge, share=None, volume=None)
     shares = [bucket.share for bucket in samples if bucket.share is not None]
-    return Usual(time=edge, share=_range(shares), volume=_range([bucket.count for bucket in samples]))
+    return Usual(
+        time=edge, share=_range(shares), volume=_range([bucket.count for bucket in samples])
+    )
 
 
 def _range(samples: Sequence[float]) -> tuple[float, float] | None:
@@ -197,7 +199,9 @@ def usual_speed(history: Iterable[Cell], *, now: datetime) -> float | None:
         return None
     begin, this = min(counts), now - (now - EPOCH) % HOUR
     part = (now - this) / HOUR
-    days = [this - day * DAY for day in range(1, BASELINE_DAYS + 1) if this - day * DAY - HOUR >= begin]
+    days = [
+        this - day * DAY for day in range(1, BASELINE_DAYS + 1) if this - day * DAY - HOUR >= begin
+    ]
     if len(days) < LEAST_DAYS:
         return None
     late = statistics.median(counts.get(day, 0) for day in days)

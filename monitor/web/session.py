@@ -19,7 +19,7 @@ SIGN_IN_COOKIE = "jw_signing_in"
 SIGN_IN_SECONDS = 3_600
 
 
-class NotSignedIn(Exception):  # noqa: N818  # a turn to the sign-in page, not a failure
+class NotSignedIn(Exception):  # a turn to the sign-in page, not a failure
     """Nobody is signed in; the reader is sent to the sign-in page and back."""
 
 
@@ -38,7 +38,11 @@ def visit(request: Request, deps: Deps) -> Visit:
         NotSignedIn: no session, or one that is over.
     """
     cookie = request.cookies.get(SESSION_COOKIE)
-    found = auth.session_principal(deps.database, deps.secret, cookie, now=deps.clock()) if cookie else None
+    found = (
+        auth.session_principal(deps.database, deps.secret, cookie, now=deps.clock())
+        if cookie
+        else None
+    )
     if cookie is None or found is None:
         raise NotSignedIn
     return Visit(principal=found, csrf=auth.csrf_token(deps.secret, cookie))

@@ -33,7 +33,12 @@ _one_at_a_time = threading.Lock()  # so that a flood of guesses cannot pass the 
 async def send_to_sign_in(request: Request, _error: Exception) -> Response:
     """Turn a reader without a session to the sign-in page; a fragment's reader is told by status."""
     if request.url.path.startswith("/fragments/") or request.headers.get("hx-request") == "true":
-        return Response("signed out", status_code=401, media_type="text/plain", headers={"HX-Redirect": "/login"})
+        return Response(
+            "signed out",
+            status_code=401,
+            media_type="text/plain",
+            headers={"HX-Redirect": "/login"},
+        )
     back = request.url.path if request.method == "GET" else "/"
     query = f"?{request.url.query}" if request.url.query and request.method == "GET" else ""
     return RedirectResponse(f"/login?{urlencode({'next': back + query})}", status_code=303)
@@ -64,7 +69,9 @@ def sign_in(
         wait = frame.guard.wait(names, now=now)
         if wait:
             shown = formats.duration(wait, words.lang)
-            answer = _form(request, status=429, trouble=words("sign_in.wait", wait=shown), back=back)
+            answer = _form(
+                request, status=429, trouble=words("sign_in.wait", wait=shown), back=back
+            )
             answer.headers["Retry-After"] = str(int(wait.total_seconds()) + 1)
             return answer
         person = auth.check_password(deps.database, name, password)

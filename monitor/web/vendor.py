@@ -65,7 +65,9 @@ def build(folder: Path = VENDOR) -> None:
         (folder / LICENCES).write_text(_licences(modules), encoding="utf-8")
         made = [htmx, echarts, "icons.svg"]
         for name in made:
-            (folder / f"{name}.gz").write_bytes(gzip.compress((folder / name).read_bytes(), 9, mtime=0))
+            (folder / f"{name}.gz").write_bytes(
+                gzip.compress((folder / name).read_bytes(), 9, mtime=0)
+            )
         files = [*made, *(f"{name}.gz" for name in made), ENTRY, LICENCES]
         manifest = {
             "packages": _packages(work),
@@ -109,12 +111,16 @@ def _licences(modules: Path) -> str:
         for file in ("LICENSE", "LICENSE.txt", "NOTICE"):
             path = modules / name / file
             if path.is_file():
-                parts.append(f"==== {name} {file} ====\n\n{path.read_text(encoding='utf-8').strip()}\n")
+                parts.append(
+                    f"==== {name} {file} ====\n\n{path.read_text(encoding='utf-8').strip()}\n"
+                )
     return "\n".join(parts)
 
 
 def _packages(work: Path) -> list[dict[str, str]]:
-    locked: dict[str, Any] = json.loads((work / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    locked: dict[str, Any] = json.loads((work / "package-lock.json").read_text(encoding="utf-8"))[
+        "packages"
+    ]
     return [
         {
             "name": name,
@@ -134,7 +140,9 @@ def _sha256(body: bytes) -> str:
 def _tool(name: str) -> str:
     path = shutil.which(name)
     if path is None:
-        raise VendorError(f"{name} is needed to rebuild the vendored files (not to run anything else)")
+        raise VendorError(
+            f"{name} is needed to rebuild the vendored files (not to run anything else)"
+        )
     return path
 
 

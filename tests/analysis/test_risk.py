@@ -1,8 +1,11 @@
+import tomllib
+from importlib import resources
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.risk import find_events, find_risks
+from analysis.risk import LONGEST_WORD, _uses, find_events, find_risks
 from analysis.text import fold
 
 
@@ -76,6 +79,11 @@ def test_what_is_not_stated_is_no_risk(text):
 )
 def test_claim_status(text, status):
     assert {str(risk.status) for risk in find_risks(fold(text))} == {status}
+
+
+def test_no_word_of_the_lexicon_is_longer_than_the_search_around_a_place_assumes():
+    content = resources.files("analysis").joinpath("data/risk.toml").read_bytes()
+    assert max(map(len, _uses(tomllib.loads(content.decode())))) <= LONGEST_WORD
 
 
 def test_hits_point_into_the_original_text():

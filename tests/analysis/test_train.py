@@ -143,6 +143,8 @@ def test_the_bundled_weights_are_reproduced_from_the_shared_sets(tmp_path):
     out = tmp_path / "weights.npz"
     assert main(["--data", str(DATA), "--out", str(out)]) == 0
     bundled = Path(__file__).parents[2] / "analysis" / "data" / "sentiment.npz"
-    assert parse_weights(out.read_bytes()).header == parse_weights(bundled.read_bytes()).header
-    hard = evaluate(parse_weights(out.read_bytes()), read_sets(DATA, ["hard_cases"]))
+    new, old = parse_weights(out.read_bytes()), parse_weights(bundled.read_bytes())
+    assert new.header["rows_sha256"] == old.header["rows_sha256"]
+    assert (new.table == old.table).mean() > 0.999  # another processor may round another way
+    hard = evaluate(new, read_sets(DATA, ["hard_cases"]))
     assert hard["accuracy"] > 0.55

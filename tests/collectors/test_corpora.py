@@ -13,12 +13,18 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from pathlib import Path
 
 import feedparser
 import pytest
 
+from collectors.dates import parse_date
 from collectors.feed import parse_feed
+from collectors.feed_document import prepare, with_dates
+from collectors.feed_entry import Readable, readable
+from collectors.feed_fast import read_fast
+from collectors.feed_judge import read_judged
 from collectors.model import Source, SourceKind
 
 CORPORA = Path(__file__).resolve().parents[3] / "shared" / "data" / "corpora"
@@ -43,21 +49,30 @@ class Compared:
 
 
 def distinct_entries(entries: list[dict[str, object]]) -> int:
-    names = ("id", "link", "title", "summary", "content", "published", "updated", "created")
-    return len({tuple(str(dict.get(entry, name)) for name in names) for entry in entries})
+    names = ("id", "link", "title", "summary", "published", "updated", "created")
+    return len({(*(str(dict.get(one, name)) for name in names), _contents(one)) for one in entries})
+
+
+def _contents(entry: dict[str, object]) -> str:
+    return "|".join(str(part["value"]) for part in dict.get(entry, "content") or ())
+
+
+@cache
+def recorded_feeds() -> list[tuple[Path, int, int]]:
+    """The files feedparser reads with entries: path, entries, distinct entries."""
+    return [
+        (path, len(entries), distinct_entries(entries))
+        for path in sorted(CORPORA.rglob("*"))
+        if path.is_file() and (entries := feedparser.parse(io.BytesIO(path.read_bytes())).entries)
+    ]
 
 
 def compare(content_type: str | None) -> Iterator[Compared]:
-    for path in sorted(CORPORA.rglob("*")):
-        if not path.is_file():
-            continue
-        body = path.read_bytes()
-        entries = feedparser.parse(io.BytesIO(body)).entries
-        if entries:
-            parsed = parse_feed(
-                body, content_type=content_type, url=SOURCE.url, source=SOURCE, now=NOW
-            )
-            yield Compared(path, len(entries), distinct_entries(entries), len(parsed.posts))
+    for path, entries, distinct in recorded_feeds():
+        parsed = parse_feed(
+            path.read_bytes(), content_type=content_type, url=SOURCE.url, source=SOURCE, now=NOW
+        )
+        yield Compared(path, entries, distinct, len(parsed.posts))
 
 
 needs_corpora = pytest.mark.skipif(
@@ -80,6 +95,27 @@ def test_no_recorded_file_of_any_kind_is_too_much() -> None:
     for path in CORPORA.rglob("*"):
         if path.is_file():
             parse_feed(path.read_bytes(), content_type=None, url=SOURCE.url, source=SOURCE, now=NOW)
+
+
+def read_by_both(body: bytes) -> tuple[list[Readable], list[Readable]] | None:
+    """Return the entries as each parser reads them, None where the fast one declines."""
+    read_date = partial(parse_date, tz=UTC, now=NOW)
+    document = with_dates(prepare(body, charset=None), read_date)
+    fast = read_fast(document, base=SOURCE.url, lang=None)
+    if fast is None:
+        return None
+    judged = read_judged(document, base=SOURCE.url, lang=None, read_date=read_date)
+    return [readable(entry) for entry in fast], [readable(entry) for entry in judged]
+
+
+@needs_corpora
+def test_an_entry_is_the_same_whoever_reads_it() -> None:
+    """Otherwise a feed that is damaged for a day would come twice."""
+    both = [read_by_both(path.read_bytes()) for path, _, _ in recorded_feeds()]
+    compared = [pair for pair in both if pair is not None]
+    assert len(compared) > 10
+    for fast, judged in compared:
+        assert [entry.marks for entry in fast] == [entry.marks for entry in judged]
 
 
 def main() -> None:

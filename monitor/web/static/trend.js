@@ -1,9 +1,12 @@
 // @ts-check
 // <m-trend>: stacked bars by sentiment, the negative share as a line, its usual range as a band.
 // Counts come from the public API, as for any other client; the band from our own page.
+import { now } from './app.js';
+
 const css = (/** @type {string} */ name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const LEAST_MENTIONS = 3; // as in the table: a share of one or two mentions says nothing
-const AGAIN_MS = 15000;
+const AGAIN_MS = 5000;
+const WIDTHS = /** @type {Record<string, number>} */ ({ '15m': 9e5, '1h': 36e5, '1d': 864e5 });
 
 class Trend extends HTMLElement {
   async connectedCallback() {
@@ -41,12 +44,16 @@ class Trend extends HTMLElement {
     this.timer ??= setTimeout(async () => {
       this.timer = undefined;
       await this.load().then(() => this.draw(), () => undefined); // the live mark already says that we are cut off
-    }, this.chart ? AGAIN_MS / 5 : AGAIN_MS);
+    }, AGAIN_MS);
   }
 
   async load() {
-    const { list, since, until, bucket, zone, query } = this.dataset;
-    const wanted = new URLSearchParams({ since: since ?? '', until: until ?? '', bucket: bucket ?? '', tz: zone ?? '' });
+    const { list, bucket = '1h', zone = '', query } = this.dataset;
+    // an open page moves on: the last bucket is always the one of now
+    const width = WIDTHS[bucket], last = Date.parse(this.dataset.until ?? '');
+    const passed = Math.max(0, Math.floor((now() - last) / width + 1) * width);
+    const moved = (/** @type {string} */ time) => new Date(Date.parse(time) + passed).toISOString();
+    const wanted = new URLSearchParams({ since: moved(this.dataset.since ?? ''), until: moved(this.dataset.until ?? ''), bucket, tz: zone });
     if (list !== 'all') wanted.set('keyword_list', list ?? '');
     const read = async (/** @type {string} */ address) => {
       const answer = await fetch(address, { headers: { accept: 'application/json' } });
@@ -115,8 +122,8 @@ class Trend extends HTMLElement {
   /** @param {string[]} labels */
   blindSpots(labels) {
     const at = (/** @type {string} */ time) => this.rows.findLastIndex((row) => Date.parse(row.time) <= Date.parse(time));
-    return this.gaps.filter((gap) => at(gap.until) >= 0).map((gap) => [
-      { name: this.words.gap, xAxis: labels[Math.max(0, at(gap.since))] }, { xAxis: labels[at(gap.until)] },
+    return this.gaps.map((gap) => [
+      { name: `${this.words.gap} ${gap.name}`, xAxis: labels[Math.max(0, at(gap.since))] }, { xAxis: labels[gap.until ? at(gap.until) : labels.length - 1] },
     ]);
   }
 }

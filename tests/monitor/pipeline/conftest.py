@@ -41,12 +41,17 @@ class House:
 
     def __post_init__(self) -> None:
         self.analysing = Analysing(
-            database=self.database, analyst=InlineAnalyst(), clock=self.clock, told=lambda: self.calls.append("told")
+            database=self.database,
+            analyst=InlineAnalyst(),
+            clock=self.clock,
+            told=lambda: self.calls.append("told"),
         )
 
     def source(self, name: str = "论坛") -> int:
         with self.database.write() as connection:
-            return sources.ensure_push(self.database, connection, [name], now=self.clock())[name]["id"]
+            return sources.ensure_push(self.database, connection, [name], now=self.clock())[name][
+                "id"
+            ]
 
     def keyword_list(self, **changes: Any) -> int:
         with self.database.write() as connection:
@@ -62,10 +67,17 @@ def house(database: Database, now: datetime) -> House:
 
 @pytest.fixture
 def make_post() -> Callable[..., Post]:
-    def make(source_id: int, number: int, text: str, published_at: datetime, **changes: Any) -> Post:
+    def make(
+        source_id: int, number: int, text: str, published_at: datetime, **changes: Any
+    ) -> Post:
         author = Author(name=f"用户{number}", followers=changes.pop("followers", None))
         return Post(
-            source_id=source_id, external_id=f"p{number}", text=text, author=author, published_at=published_at, **changes
+            source_id=source_id,
+            external_id=f"p{number}",
+            text=text,
+            author=author,
+            published_at=published_at,
+            **changes,
         )
 
     return make

@@ -45,7 +45,9 @@ def rolled(database):
 
 def test_posts_mentions_and_rollups_are_stored_together(house, make_post):
     source, list_id = house.source(), house.keyword_list()
-    items = [make_post(source, n, text, house.clock.at) for n, text in enumerate([BAD, GOOD, OTHER])]
+    items = [
+        make_post(source, n, text, house.clock.at) for n, text in enumerate([BAD, GOOD, OTHER])
+    ]
     outcome = stored(house, items)
     assert len(outcome.created) == 3
     with house.database.read() as connection:
@@ -109,8 +111,13 @@ def test_a_keyword_added_while_a_batch_is_read_holds_for_that_batch(house, make_
             if self.times == 1:
                 with house.database.write() as connection:
                     row = keyword_lists.get(connection, list_id)
-                    body = {**{name: row[name] for name in keyword_lists.BODY}, "aliases": ["青禾", "翠峰"]}
-                    keyword_lists.change(house.database, connection, list_id, body, actor="t", now=house.clock())
+                    body = {
+                        **{name: row[name] for name in keyword_lists.BODY},
+                        "aliases": ["青禾", "翠峰"],
+                    }
+                    keyword_lists.change(
+                        house.database, connection, list_id, body, actor="t", now=house.clock()
+                    )
             return await self.inner.understand(rules, documents)
 
         def close(self):

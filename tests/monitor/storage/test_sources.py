@@ -13,7 +13,14 @@ PAUSE = timedelta(seconds=2)
 
 
 def add(database, now, name, host="example.com:80", **values):
-    row = {"name": name, "kind": "feed", "url": f"http://{host}/{name}", "host": host, "options": {}, **values}
+    row = {
+        "name": name,
+        "kind": "feed",
+        "url": f"http://{host}/{name}",
+        "host": host,
+        "options": {},
+        **values,
+    }
     with database.write() as connection:
         return sources.create(connection, row, now=now)
 
@@ -21,7 +28,13 @@ def add(database, now, name, host="example.com:80", **values):
 def claim(database, now, *, owner="a", limit=10, exempt=False):
     with database.write() as connection:
         return sources.claim_due(
-            database, connection, now=now, owner=owner, limit=limit, pause=PAUSE, is_exempt=lambda _: exempt
+            database,
+            connection,
+            now=now,
+            owner=owner,
+            limit=limit,
+            pause=PAUSE,
+            is_exempt=lambda _: exempt,
         )
 
 
@@ -101,11 +114,22 @@ def test_failures_are_counted_and_a_success_forgets_them(database, now):
         (claimed,) = claim(database, at)
         complete(
             database,
-            poll(claimed, at, outcome=Outcome.FAILED, state=SourceState.FAILING, reason="HTTP 500", status=500),
+            poll(
+                claimed,
+                at,
+                outcome=Outcome.FAILED,
+                state=SourceState.FAILING,
+                reason="HTTP 500",
+                status=500,
+            ),
         )
         at += timedelta(minutes=5)
     failed = row(database, key)
-    assert (failed["error_count"], failed["reason"], failed["last_success_at"]) == (3, "HTTP 500", None)
+    assert (failed["error_count"], failed["reason"], failed["last_success_at"]) == (
+        3,
+        "HTTP 500",
+        None,
+    )
     (claimed,) = claim(database, at)
     complete(database, poll(claimed, at))
     assert (row(database, key)["error_count"], row(database, key)["last_success_at"]) == (0, at)

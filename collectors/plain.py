@@ -6,7 +6,7 @@ import html
 import re
 import unicodedata
 
-from lxml import etree  # type: ignore[import-untyped]  # has no stubs of its own
+from lxml import etree
 
 _MARKUP = re.compile(r"<[A-Za-z/!?]")
 _LINES = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -44,24 +45,44 @@ def postgres_server() -> str:
     return POSTGRES
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy: the revisions run once, not once a test."""
+    path = tmp_path_factory.mktemp("migrated") / "template.db"
+    database = Database(f"sqlite:///{path}")
+    migrate.upgrade(database)
+    database.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: str) -> Iterator[str]:
+    """The name of a migrated PostgreSQL database to copy."""
+    name = _random_name()
+    with psycopg.connect(postgres_server, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+        try:
+            database = Database(_address(postgres_server, name))
+            migrate.upgrade(database)
+            database.close()
+            yield name
+        finally:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """An empty, migrated database: once SQLite, once PostgreSQL."""
     if request.param == "sqlite":
-        database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-        migrate.upgrade(database)
-        yield database
-        database.close()
+        yield request.getfixturevalue("sqlite_database")
         return
     server = request.getfixturevalue("postgres_server")
-    name = f"jianwei_test_{uuid.uuid4().hex[:12]}"
+    template = request.getfixturevalue("migrated_postgres")
+    name = _random_name()
     with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}")
-        database = Database(
-            f"{server.replace('postgresql:', 'postgresql+psycopg:').rsplit('/', 1)[0]}/{name}"
-        )
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        database = Database(_address(server, name))
         try:
-            migrate.upgrade(database)
             yield database
         finally:
             database.close()
@@ -69,9 +90,18 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 
 @pytest.fixture
-def sqlite_database(tmp_path: Path) -> Iterator[Database]:
+def sqlite_database(tmp_path: Path, migrated_file: Path) -> Iterator[Database]:
     """An empty, migrated SQLite database, for what does not depend on the dialect."""
-    database = Database(f"sqlite:///{tmp_path / 'only.db'}")
-    migrate.upgrade(database)
+    path = tmp_path / "test.db"
+    shutil.copy(migrated_file, path)
+    database = Database(f"sqlite:///{path}")
     yield database
     database.close()
+
+
+def _random_name() -> str:
+    return f"jianwei_test_{uuid.uuid4().hex[:12]}"
+
+
+def _address(server: str, name: str) -> str:
+    return f"{server.replace('postgresql:', 'postgresql+psycopg:').rsplit('/', 1)[0]}/{name}"

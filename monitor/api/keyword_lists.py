@@ -12,7 +12,7 @@ from starlette.responses import Response
 from monitor.api.access import require
 from monitor.api.answers import Json, Page, Row, check_if_match, created, page_of, single
 from monitor.api.deps import Deps, deps
-from monitor.api.previewing import preview
+from monitor.api.previewing import preview, wanted_of
 from monitor.api.problems import Problem, Wrong, not_found
 from monitor.api.schemas import (
     Id,
@@ -80,16 +80,9 @@ def create_keyword_list(
 )
 def preview_keyword_list(body: PreviewIn, needs: Needs, _: Reader) -> Response:
     """Return how many posts of the last days would be mentions, by expression, with up to 20 samples."""
-    return Json(
-        preview(
-            needs.database,
-            aliases=body.aliases,
-            keywords=body.keywords,
-            exclude=body.exclude,
-            days=body.days,
-            now=needs.clock(),
-        )
-    )
+    now = needs.clock()
+    wanted = wanted_of(body.aliases, body.keywords, body.exclude)
+    return Json(preview(needs.database, wanted, since=now - timedelta(days=body.days), until=now))
 
 
 @router.get(

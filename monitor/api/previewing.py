@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -52,39 +53,45 @@ class Preview:
             self.samples.append({**{name: row[name] for name in names}, "hits": hits})
 
 
-def preview(
-    database: Database,
-    *,
-    aliases: Sequence[str],
-    keywords: Sequence[str],
-    exclude: Sequence[str],
-    days: int,
-    now: datetime,
-    budget: Budget = BUDGET,
-) -> dict[str, Any]:
-    """Return counts and samples of the posts of the last ``days``; within about 0.3 s, complete or not."""
+def wanted_of(
+    aliases: Sequence[str], keywords: Sequence[str], exclude: Sequence[str]
+) -> KeywordList:
+    """Return expressions that belong to no list yet as one, its keywords numbered from 0."""
     numbered = [
         Keyword(id=number, expression=text) for number, text in enumerate([*aliases, *keywords])
     ]
-    wanted = KeywordList(
+    return KeywordList(
         id=0,
         name="preview",
         aliases=tuple(numbered[: len(aliases)]),
         keywords=tuple(numbered[len(aliases) :]),
         exclude=tuple(exclude),
     )
-    since = now - timedelta(days=days)
-    found = _look(database, wanted, (since, now), budget)
-    counted = [
-        {"expression": one.expression, "count": found.by_keyword[one.id]} for one in numbered
-    ]
+
+
+def preview(
+    database: Database,
+    wanted: KeywordList,
+    *,
+    since: datetime,
+    until: datetime,
+    budget: Budget = BUDGET,
+) -> dict[str, Any]:
+    """Return counts and samples of the posts of [since, until); within about 0.3 s, complete or not."""
+    found = _look(database, wanted, (since, until), budget)
+
+    def counted(keywords: Iterable[Keyword]) -> list[dict[str, Any]]:
+        return [
+            {"expression": one.expression, "count": found.by_keyword[one.id]} for one in keywords
+        ]
+
     return {
         "count": found.count,
         "complete": found.complete,
         "since": since,
-        "until": now,
-        "aliases": counted[: len(aliases)],
-        "keywords": counted[len(aliases) :],
+        "until": until,
+        "aliases": counted(wanted.aliases),
+        "keywords": counted(wanted.keywords),
         "data": found.samples,
     }
 

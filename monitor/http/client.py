@@ -141,7 +141,7 @@ class GuardedClient:
     async def _once(
         self, method: str, url: httpx.URL, headers: Mapping[str, str], body: bytes | None = None
     ) -> Reply:
-        pass
+        self._refuse_literal(url)
         client = self._running()
         try:
             request = httpx.Request(

@@ -93,18 +93,16 @@ source = Table(
     Column("version", Integer, nullable=False, server_default="1"),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
-    # what is due, and who has it
     Column("next_due_at", Instant, nullable=False),
     Column("lease_until", Instant, nullable=False),
     Column("lease_owner", String(60)),
     Column("last_slot", Instant),
-    # the cursor: moves only in the transaction that stores the source's posts
+    # the cursor, from etag to position: moves only in the transaction that stores the posts
     Column("etag", Text),
     Column("last_modified", Text),
     Column("body_sha256", String(64)),
     Column("effective_url", Text),
     Column("position", Text),
-    # what we last saw
     Column("state", String(20), nullable=False, server_default="new"),
     Column("reason", Text),
     Column("error_count", Integer, nullable=False, server_default="0"),

@@ -27,6 +27,7 @@ class Figure:
     key: str
     value: str
     unit: str
+    window: str
     note: str
     change: str = ""
     tone: str = "plain"
@@ -54,14 +55,15 @@ class Counts:
 
 def volume(counts: Counts, window: str, words: Words) -> Figure:
     """Return mentions in the window against the window before."""
-    change, note = "", words("kpi.no_before", window=window)
+    change, note = "", words("kpi.no_before")
     if counts.before is not None and counts.before[0]:
-        note = words("kpi.against", window=window)
+        note = words("kpi.against")
         change = f"{100 * (counts.total / counts.before[0] - 1):+,.0f}%".replace("-", "−")
     return Figure(
         key="volume",
         value=formats.number(counts.total, words.lang),
         unit=words("unit.mentions"),
+        window=window,
         note=note,
         change=change,
         spark=spark([bucket.count for bucket in counts.buckets], "ink"),
@@ -71,13 +73,13 @@ def volume(counts: Counts, window: str, words: Words) -> Figure:
 def share(counts: Counts, window: str, words: Words) -> Figure:
     """Return the negative share of the window against the 28 days before it."""
     if counts.total < LEAST_MENTIONS:
-        note = words("kpi.share.too_few", window=window, count=LEAST_MENTIONS)
-        return Figure(key="share", value=words("missing"), unit="%", note=note)
+        note = words("kpi.share.too_few", count=LEAST_MENTIONS)
+        return Figure(key="share", value=words("missing"), unit="%", window=window, note=note)
     now = counts.negative / counts.total
-    change, tone, note = "", "plain", words("kpi.no_before", window=window)
+    change, tone, note = "", "plain", words("kpi.no_before")
     if counts.usual_share is not None:
         shift = now - counts.usual_share
-        note = words("kpi.share.usual", window=window, value=formats.percent(counts.usual_share))
+        note = words("kpi.share.usual", value=formats.percent(counts.usual_share))
         change = f"{100 * shift:+.1f}pp".replace("-", "−")
         tone = "bad" if shift >= SHIFT else "good" if shift <= -SHIFT else "plain"
     line = spark([bucket.share for bucket in counts.buckets], "neg")
@@ -85,6 +87,7 @@ def share(counts: Counts, window: str, words: Words) -> Figure:
         key="share",
         value=formats.percent(now),
         unit="%",
+        window=window,
         note=note,
         change=change,
         tone=tone,
@@ -106,6 +109,7 @@ def speed(last_hour: int, usual: float | None, hourly: Sequence[int], words: Wor
         key="speed",
         value=formats.number(last_hour, words.lang),
         unit=words("unit.an_hour"),
+        window=words("last.1h"),
         note=note,
         change=change,
         tone=tone,
@@ -117,13 +121,16 @@ def reach(steps: Sequence[Reach], window: str, words: Words) -> Figure:
     """Return the summed followers of the window's authors, as far as they are known."""
     known, mentions = sum(step.known for step in steps), sum(step.mentions for step in steps)
     if not known:
-        note = words("kpi.reach.none", window=window)
-        return Figure(key="reach", value=words("missing"), unit=words("unit.people"), note=note)
+        note = words("kpi.reach.none")
+        return Figure(
+            key="reach", value=words("missing"), unit=words("unit.people"), window=window, note=note
+        )
     return Figure(
         key="reach",
         value=formats.number(sum(step.people or 0 for step in steps), words.lang),
         unit=words("unit.people"),
-        note=words("kpi.reach.known", window=window, known=f"{known:,}", all=f"{mentions:,}"),
+        window=window,
+        note=words("kpi.reach.known", known=f"{known:,}", all=f"{mentions:,}"),
         spark=spark([step.people for step in steps], "ink"),
     )
 
@@ -137,17 +144,19 @@ def delay(
 ) -> Figure:
     """Return the median time from publication until we had the post."""
     if not found:
-        note = words("kpi.delay.none", window=window)
-        return Figure(key="delay", value=words("missing"), unit=words("unit.median"), note=note)
+        note = words("kpi.delay.none")
+        return Figure(
+            key="delay", value=words("missing"), unit=words("unit.median"), window=window, note=note
+        )
     spans = sorted(span for _, span in found)
     late = spans[min(len(spans) - 1, round(0.95 * len(spans)))]
     return Figure(
         key="delay",
         value=formats.duration(spans[len(spans) // 2], words.lang),
         unit=words("unit.median"),
+        window=window,
         note=words(
             "kpi.delay.of",
-            window=window,
             count=f"{len(spans):,}",
             value=formats.duration(late, words.lang),
         ),

@@ -30,7 +30,7 @@ class Frame:
 
     def __init__(self, deps: Deps) -> None:
         self.deps = deps
-        self.reader = Reader(deps)
+        self.reader = Reader(deps.settings.scorer)
         self.guard = SignInGuard()
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES),

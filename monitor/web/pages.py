@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,6 +15,7 @@ from alerts.model import IllegalTransition
 from alerts.rules import Action
 from monitor import actions
 from monitor.api.deps import Deps
+from monitor.api.feeds import feed_token
 from monitor.storage import overview as reads
 from monitor.storage.following import newest, settled
 from monitor.storage.tables import mention
@@ -71,30 +71,26 @@ def static(request: Request, folder: str, name: str) -> Response:
 
 
 @router.get("/")
-async def index(request: Request, reader: Reader, wish: Asked) -> Response:
+def index(request: Request, reader: Reader, wish: Asked) -> Response:
     """The overview: is there a crisis, how bad, who has it, how long is left."""
     frame = frame_of(request)
     words = frame.words(request)
     place = frame.place(words)
-
-    def read() -> tuple[overview.Situation, list[RowMapping], int]:
-        with frame.deps.database.read() as connection:
-            choice = overview.choose(connection, wish.keyword_list, wish.range)
-            last_id = newest(connection, mention)
-            rows = reads.newest_mentions(connection, choice.ids, limit=MENTIONS_SHOWN)
-            return overview.situation(connection, choice, place), rows, last_id
-
-    situation, rows, last_id = await asyncio.to_thread(read)
-    shown = await _views(frame, rows, place)
+    with frame.deps.database.read() as connection:
+        choice = overview.choose(connection, wish.keyword_list, wish.range)
+        last_id = newest(connection, mention)
+        rows = reads.newest_mentions(connection, choice.ids, limit=MENTIONS_SHOWN)
+        situation = overview.situation(connection, choice, place)
     return frame.page(
         request,
         "overview.html",
         words,
         visit=reader,
         s=situation,
-        mentions=shown,
+        mentions=_views(frame, rows, place),
         last_id=last_id,
         place=place,
+        atom=f"/feeds/alerts.atom?token={feed_token(frame.deps.secret)}",
     )
 
 
@@ -142,31 +138,24 @@ def inbox(request: Request, reader: Reader) -> Response:
 
 
 @router.get("/fragments/mentions")
-async def mentions(request: Request, _: Reader, wish: Asked, after: Id = 0) -> Response:
+def mentions(request: Request, _: Reader, wish: Asked, after: Id = 0) -> Response:
     """The mentions stored after one id, newest first; the header says up to which id all are there."""
     frame = frame_of(request)
     words = frame.words(request)
-    place = frame.place(words)
-
-    def read() -> tuple[list[RowMapping], int]:
-        with frame.deps.database.read() as connection:
-            choice = overview.choose(connection, wish.keyword_list, wish.range)
-            until = settled(frame.deps.database, connection, mention, after=after)
-            return reads.mentions_after(
-                connection, choice.ids, after_id=after, until_id=until, limit=MOST_NEW
-            ), until
-
-    rows, until = await asyncio.to_thread(read)
-    answer = frame.page(
-        request, "_mentions.html", words, mentions=await _views(frame, rows, place), fresh=True
-    )
+    with frame.deps.database.read() as connection:
+        choice = overview.choose(connection, wish.keyword_list, wish.range)
+        until = settled(frame.deps.database, connection, mention, after=after)
+        rows = reads.mentions_after(
+            connection, choice.ids, after_id=after, until_id=until, limit=MOST_NEW
+        )
+    views = _views(frame, rows, frame.place(words))
+    answer = frame.page(request, "_mentions.html", words, mentions=views, fresh=True)
     answer.headers["X-Last-Id"] = str(until)
     return answer
 
 
-async def _views(frame: Frame, rows: Sequence[RowMapping], place: Place) -> list[MentionView]:
-    read = await frame.reader.words(rows)
-    return [mention_view(row, read[row["post_id"]], place) for row in rows]
+def _views(frame: Frame, rows: Sequence[RowMapping], place: Place) -> list[MentionView]:
+    return [mention_view(row, frame.reader.words(row), place) for row in rows]
 
 
 @router.post("/alerts/{alert_id}/acknowledge")

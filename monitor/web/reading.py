@@ -2,67 +2,48 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import Any
 
-import structlog
 from sqlalchemy import RowMapping
 
-from analysis.model import Document, Word
-from monitor.api.deps import Deps
-from monitor.pipeline.analyst import PoisonedBatch, Rules
-from monitor.storage import keyword_lists
-
-log = structlog.get_logger()
+from analysis.model import Document, Judgement, Word
+from analysis.understand import Understander
 
 REMEMBERED = 1_000
-PATIENCE_SECONDS = 4.0
-Key = tuple[int, bytes]
+LEAST_WEIGHT = 0.3
+MOST_WORDS = 5
 
 
 class Reader:
-    """Reads posts for their driving words and remembers the last thousand answers."""
+    """Explains posts in this process, about 5 ms each; the last thousand answers are remembered."""
 
-    def __init__(self, deps: Deps) -> None:
-        self._deps = deps
-        self._read: OrderedDict[Key, tuple[Word, ...]] = OrderedDict()
+    def __init__(self, scorer: str) -> None:
+        self._scorer = scorer
+        self._judged = lru_cache(maxsize=REMEMBERED)(self._judge)
 
-    async def words(self, rows: Sequence[RowMapping]) -> dict[int, tuple[Word, ...]]:
-        """Return the words by post id; a post that cannot be read in time has none.
+    @cached_property
+    def _understander(self) -> Understander:
+        return Understander((), self._scorer)
 
-        A page must appear even while the analysis is busy with a flood of posts.
-        """
-        fresh = {_key(row): row for row in rows if _key(row) not in self._read}
-        if fresh:
-            try:
-                await asyncio.wait_for(self._understand(fresh), PATIENCE_SECONDS)
-            except (TimeoutError, PoisonedBatch) as error:
-                log.warning("words not read", posts=len(fresh), reason=type(error).__name__)
-        return {row["post_id"]: self._read.get(_key(row), ()) for row in rows}
+    def _judge(self, document: Document) -> Judgement:
+        return self._understander.explain(document)
 
-    async def _understand(self, fresh: dict[Key, RowMapping]) -> None:
-        rules = await asyncio.to_thread(self._rules)
-        documents = [document(row) for row in fresh.values()]
-        for key, read in zip(
-            fresh, await self._deps.analysing.analyst.understand(rules, documents), strict=True
-        ):
-            self._read[key] = read.sentiment.words
-        while len(self._read) > REMEMBERED:
-            self._read.popitem(last=False)
-
-    def _rules(self) -> Rules:
-        with self._deps.database.read() as connection:
-            version, lists = keyword_lists.compiled_input(connection)
-        return Rules(version=version, lists=lists)
+    def words(self, row: Mapping[str, Any] | RowMapping) -> list[Word]:
+        """Return the words that say most about the judgement of a mention's post, heaviest first."""
+        document = Document(text=row["text"], title=row["title"] or "")
+        return telling(self._judged(document).words, row["hits"])
 
 
-def document(row: RowMapping) -> Document:
-    """Return what was matched and judged; offsets of hits and words refer to its ``full``."""
-    return Document(
-        text=row["text"], title=row["title"] or "", source=row["source"], lang=row["lang"]
-    )
-
-
-def _key(row: RowMapping) -> Key:
-    return row["post_id"], bytes(row["content_hash"])
+def telling(words: Sequence[Word], hits: Sequence[Sequence[int]]) -> list[Word]:
+    """Return up to five words of weight; not the name that was looked for, nor a part of one taken."""
+    taken: list[Word] = []
+    for word in sorted(words, key=lambda one: -abs(one.weight)):
+        is_light = abs(word.weight) < LEAST_WEIGHT
+        is_name = any(start <= word.start and word.end <= end for start, end in hits)
+        is_part = any(one.start < word.end and word.start < one.end for one in taken)
+        is_again = word.text in {one.text for one in taken}
+        if not (is_light or is_name or is_part or is_again):
+            taken.append(word)
+    return taken[:MOST_WORDS]

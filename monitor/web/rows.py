@@ -23,7 +23,6 @@ Row = Mapping[str, Any] | RowMapping
 BASELINE_DAYS = "baseline_days"
 EXCERPT = 220
 TITLE = 120
-MOST_CHIPS = 5
 NUMERALS = {Tier.BLUE: "IV", Tier.YELLOW: "III", Tier.ORANGE: "II", Tier.RED: "I"}
 TONES = {Sentiment.NEGATIVE: "neg", Sentiment.POSITIVE: "pos", Sentiment.NEUTRAL: "neu"}
 LATE_INTERVALS = 3
@@ -307,16 +306,11 @@ def _chips(row: Row, read: Sequence[Word], words: Words) -> tuple[Chip, ...]:
         )
         for risk in row["risks"]
     ]
-    heavy = sorted(_distinct(read), key=lambda word: -abs(word.weight))[:MOST_CHIPS]
     drove = [
         Chip(text=word.text, weight=_signed(word.weight, 1), css="g" if word.weight < 0 else "p")
-        for word in heavy
+        for word in read
     ]
     return (*risks, *drove)
-
-
-def _distinct(read: Sequence[Word]) -> list[Word]:
-    return list({word.text: word for word in read}.values())
 
 
 def _signed(value: float, digits: int) -> str:

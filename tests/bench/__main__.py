@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import subprocess
 import sys
 import time
 from importlib.util import find_spec
@@ -23,28 +24,33 @@ BENCHES = {
     "serve": "启动时间与空闲内存 · seconds until ready, memory at rest",
     "poll": "每次抓取的开销 · the cost of a poll",
 }
+COMMANDS = {"detect": "探测器:误报与发现时间 · the detector on quiet and on stepped series"}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the benches asked for; returns the exit code."""
     options = _parser().parse_args(arguments)
     size = TINY if options.tiny else SMALL if options.small else FULL
+    known = [*BENCHES, *(name for name in COMMANDS if find_spec(f"tests.bench.{name}"))]
+    if unknown := set(options.only or ()) - set(known):
+        sys.exit(f"no bench {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     reports = []
     for name in options.only or BENCHES:
-        print(f"\n■ {name}  {BENCHES.get(name, '')}", flush=True)
+        print(f"\n■ {name}  {(BENCHES | COMMANDS)[name]}", flush=True)
         begin = time.perf_counter()
-        report = _run(name, size, options)
-        if report is not None:
-            report.figures["wall_seconds"] = round(time.perf_counter() - begin, 1)
-            report.save(options.out)
-            reports.append(report)
+        report = _run_apart(name, options) if name in COMMANDS else _run(name, size, options)
+        report.figures["wall_seconds"] = round(time.perf_counter() - begin, 1)
+        report.save(options.out)
+        reports.append(report)
         print(f"  ({time.perf_counter() - begin:.0f} s)", flush=True)
     return _verdict(reports, strict=options.strict)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--only", action="append", metavar="NAME", help=", ".join(BENCHES))
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help=", ".join((*BENCHES, *COMMANDS))
+    )
     parser.add_argument("--small", action="store_true", help="a quick look: about a minute")
     parser.add_argument("--tiny", action="store_true", help="only see that everything runs")
     parser.add_argument("--postgres", action="store_true", help="trends on PostgreSQL as well")
@@ -53,14 +59,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(name: str, size: Size, options: argparse.Namespace) -> Report | None:
-    if find_spec(f"tests.bench.{name}") is None:
-        sys.exit(f"no bench {name!r}; known: {', '.join(BENCHES)}")
+def _run(name: str, size: Size, options: argparse.Namespace) -> Report:
     module = importlib.import_module(f"tests.bench.{name}")
-    if name == "trends":
-        report: Report = module.run(size, postgres=options.postgres)
-        return report
-    report = module.run(size)
+    asked = {"postgres": True} if name == "trends" and options.postgres else {}
+    report: Report = module.run(size, **asked)
+    return report
+
+
+def _run_apart(name: str, options: argparse.Namespace) -> Report:
+    """Run a bench that is a command of its own; it is broken when it ends with an error."""
+    small = ["--small"] if options.small or options.tiny else []
+    done = subprocess.run([sys.executable, "-m", f"tests.bench.{name}", *small], check=False)
+    report = Report(name)
+    report.must(done.returncode == 0, f"{name} ended with {done.returncode}")
     return report
 
 

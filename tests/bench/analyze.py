@@ -67,8 +67,18 @@ def _naive(chosen: Sequence[str]) -> float:
 def _running(report: Report, found: dict[str, float], peaks: tuple[float, float]) -> None:
     ratio = found["naive"] / found["ours"]
     rows = [
-        ("ours (language, sentiment, words, risks)", found["ours"] * 1e6, 1 / found["ours"], peaks[0]),
-        ("jieba.lcut + SnowNLP(text).sentiments", found["naive"] * 1e6, 1 / found["naive"], peaks[1]),
+        (
+            "ours (language, sentiment, words, risks)",
+            found["ours"] * 1e6,
+            1 / found["ours"],
+            peaks[0],
+        ),
+        (
+            "jieba.lcut + SnowNLP(text).sentiments",
+            found["naive"] * 1e6,
+            1 / found["naive"],
+            peaks[1],
+        ),
     ]
     table(("in a running process", "µs/text", "texts/CPU-s", "peak MiB"), rows)
     report.figures["running"] = {

@@ -31,9 +31,38 @@ RULES = 250
 _HAN_WORD = re.compile(r"[\u4e00-\u9fff]{2,4}")
 _CLAUSE_END = re.compile(r"[,。!?;、\s,.!?;:]")
 
-_SUBJECTS = "这款手机 新买的耳机 客服人员 物流配送 昨天收到的快递 这家店的服务 充电宝 屏幕 电池续航 售后".split()
-_VERBS = "用了两天就坏了 感觉非常不错 完全没有宣传的效果 比想象中要好 一直没有人回复 发货很快包装也好 边充边烫手 性价比很高".split()
-_ENDS = "希望厂家尽快处理 以后还会再来 真的太失望了 推荐给大家 请问怎么退货 先观察几天再说 已经申请退款 家里人都说好".split()
+_SUBJECTS = [
+    "这款手机",
+    "新买的耳机",
+    "客服人员",
+    "物流配送",
+    "昨天收到的快递",
+    "这家店的服务",
+    "充电宝",
+    "屏幕",
+    "电池续航",
+    "售后",
+]
+_VERBS = [
+    "用了两天就坏了",
+    "感觉非常不错",
+    "完全没有宣传的效果",
+    "比想象中要好",
+    "一直没有人回复",
+    "发货很快包装也好",
+    "边充边烫手",
+    "性价比很高",
+]
+_ENDS = [
+    "希望厂家尽快处理",
+    "以后还会再来",
+    "真的太失望了",
+    "推荐给大家",
+    "请问怎么退货",
+    "先观察几天再说",
+    "已经申请退款",
+    "家里人都说好",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +212,13 @@ def feeds(sources: int, per_poll: int) -> Feeds:
             tuple(_rss(number, items[max(0, at - REPEATED) : at + per_poll]) for at in starts)
         )
     return Feeds(tuple(made), per_poll)
+
+
+def feed_of(source: int, entries: int) -> bytes:
+    """Return a feed with so many entries; one with more has the same, and newer ones."""
+    begin = source * TICKS % len(texts())
+    supply = islice(cycle(texts()), begin, begin + entries)
+    return _rss(source, [_item(source, place, entries, text) for place, text in enumerate(supply)])
 
 
 def _item(source: int, place: int, per_poll: int, text: str) -> Item:

@@ -82,8 +82,8 @@ class Report:
 
 def cpu_seconds() -> float:
     """Return the CPU time of this process, its threads and its ended children."""
-    spent = os.times()
-    return time.process_time() + spent.children_user + spent.children_system
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
 
 
 @dataclass(slots=True)

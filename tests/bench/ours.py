@@ -6,7 +6,6 @@ on to the bus, understood and stored by ``analyse_batches``.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import structlog
 from sqlalchemy import func, select
 
 from analysis.model import Document, Understanding
+from collectors.base import Http
 from monitor.bus import LocalBus
 from monitor.demo.clock import SimulatedClock
 from monitor.http.client import Reply
@@ -28,7 +28,6 @@ from monitor.storage.engine import Database
 from monitor.storage.tables import keyword_list, mention, post, rollup
 from tests.bench.material import START, TICK, TICKS, Feeds, Watched
 from tests.bench.measure import cpu
-
 
 # what setup_logging does for a service: a debug line costs nothing
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
@@ -121,33 +120,44 @@ def _body(one: Watched) -> dict[str, object]:
     }
 
 
-def warm(database: Database, analyst: Analyst) -> None:
+def warm(database: Database, analyst: InlineAnalyst) -> None:
     """Load weights and lexicons and compile the rules, as a service that runs has."""
     with database.read() as connection:
         version, lists = keyword_lists.compiled_input(connection)
     document = Document(text="客服说会处理,可是充电时起火了", title="投诉")
-    asyncio.run(analyst.understand(Rules(version=version, lists=lists), [document]))
+    analyst.understand_now(Rules(version=version, lists=lists), [document])
+
+
+class Service:
+    """The collecting and analysing steps of one process, under a clock that we set."""
+
+    def __init__(self, database: Database, analyst: Analyst, http: Http) -> None:
+        self._clock = SimulatedClock(START)
+        self._bus = LocalBus()
+        self._collecting = Collecting(
+            database=database,
+            bus=self._bus,
+            http=http,
+            politeness=Politeness(pause=timedelta(0), is_exempt=lambda _: True),
+            owner="bench",
+            clock=self._clock,
+        )
+        self._analysing = Analysing(database=database, analyst=analyst, clock=self._clock)
+
+    async def tick(self, number: int) -> None:
+        """Visit all that is due at this tick, and store all that it brings."""
+        self._clock.set(tick_time(number))
+        while await collect_due(self._collecting):
+            while await self._bus.depth():
+                await analyse_batches(self._analysing, self._bus)
 
 
 async def poll_all(database: Database, feeds: Feeds, analyst: Analyst) -> None:
     """Let every source be due ten times, and store all that it brings."""
-    clock = SimulatedClock(START)
     http = Answers(dict(zip(feeds.urls(), feeds.bodies, strict=True)))
-    bus = LocalBus()
-    collecting = Collecting(
-        database=database,
-        bus=bus,
-        http=http,
-        politeness=Politeness(pause=timedelta(0), is_exempt=lambda _: True),
-        owner="bench",
-        clock=clock,
-    )
-    analysing = Analysing(database=database, analyst=analyst, clock=clock)
+    service = Service(database, analyst, http)
     for http.tick in range(TICKS):
-        clock.set(tick_time(http.tick))
-        while await collect_due(collecting):
-            while await bus.depth():
-                await analyse_batches(analysing, bus)
+        await service.tick(http.tick)
 
 
 def tick_time(tick: int) -> datetime:

@@ -19,14 +19,12 @@ from statistics import median
 from tests.bench.material import (
     KEYWORDS,
     RULES,
-    START,
-    TICKS,
     Feeds,
     feeds,
     origin,
     watched,
 )
-from tests.bench.measure import Apart, Report, apart, cpu, medians, peak_memory_mib, table
+from tests.bench.measure import Apart, Report, apart, cpu, peak_memory_mib, table
 from tests.bench.sizes import Size
 
 GOAL = 60
@@ -81,12 +79,13 @@ def _rounds(
 
 
 def _ours(given: Feeds) -> Side:
+    from monitor.pipeline.analyst import InlineAnalyst
     from tests.bench import ours
 
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "ours.db"
         database = ours.prepare(path, watched(), given.urls())
-        analyst = ours.InlineAnalyst()
+        analyst = InlineAnalyst()
         _started(lambda: ours.warm(database, analyst))
         with cpu() as spent:
             asyncio.run(ours.poll_all(database, given, analyst))
@@ -119,7 +118,7 @@ def _started(load: Callable[[], None]) -> None:
     _start = _start or spent.seconds
 
 
-def _side(  # noqa: PLR0917
+def _side(
     seconds: float,
     given: Feeds,
     posts: int,
@@ -190,7 +189,10 @@ def _parts(report: Report, stages: dict[str, float], ours: list[Side]) -> None:
     rows.append(("total", total, "100%"))
     print("\n  our stages, each measured alone on the same input in the same process")
     table(("stage", "µs/post", "share"), rows)
-    report.figures["stages"] = {**{k: round(v, 2) for k, v in stages.items()}, "glue": round(glue, 2)}
+    report.figures["stages"] = {
+        **{k: round(v, 2) for k, v in stages.items()},
+        "glue": round(glue, 2),
+    }
 
 
 def _check(
@@ -202,10 +204,14 @@ def _check(
     del stages
     print()
     ours, slow, plain = (side[0] for side in sides)
-    for name, side, given in zip(("ours", "naive", "naive without SnowNLP"), sides, inputs, strict=True):
+    for name, side, given in zip(
+        ("ours", "naive", "naive without SnowNLP"), sides, inputs, strict=True
+    ):
         entries = given.posts
         stored = {one.posts for one in side}
-        report.must(stored == {entries}, f"{name}: {entries:,} distinct entries in, {stored} stored")
+        report.must(
+            stored == {entries}, f"{name}: {entries:,} distinct entries in, {stored} stored"
+        )
     counts = ours.counts
     report.must(counts["indexed"] == counts["posts"], "every stored post is in the full-text index")
     report.must(

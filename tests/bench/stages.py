@@ -19,9 +19,10 @@ from analysis.text import fold
 from analysis.understand import LEAD
 from collectors.feed import parse_feed
 from collectors.model import Cursor, Outcome, Poll, Source, SourceKind, SourceState
+from monitor.demo.clock import SimulatedClock
 from monitor.pipeline.analyse import Analysing, store_polls
 from monitor.pipeline.batches import pack, unpack
-from monitor.storage import keyword_lists, posts, sources
+from monitor.storage import keyword_lists, posts
 from monitor.storage.engine import Database
 from tests.bench import ours
 from tests.bench.material import START, TICK, TICKS, Feeds, watched
@@ -33,8 +34,7 @@ def measure(feeds: Feeds) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as directory:
         database = ours.prepare(Path(directory) / "a.db", watched(), feeds.urls())
         analyst = ours.TimedAnalyst()
-        ours.warm(database, analyst)
-        analyst.documents, analyst.answers, analyst.seconds = [], [], 0.0
+        ours.warm(database, analyst.inner)
         asyncio.run(ours.poll_all(database, feeds, analyst))
         found = _collecting(feeds) | {"understand": analyst.seconds}
         found |= _understanding(database, analyst.documents)
@@ -129,7 +129,7 @@ def _storing(
     database: Database, ticks: Sequence[Sequence[Poll]], replay: ours.ReplayAnalyst
 ) -> float:
     """Measure all of ``store_polls`` but the understanding, in the batches that the bus would bring."""
-    clock = ours.SimulatedClock(START)
+    clock = SimulatedClock(START)
     needs = Analysing(database=database, analyst=replay, clock=clock)
     batches = [unpack(batch.body) for tick in ticks for batch in pack(tick)]
 

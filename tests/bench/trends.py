@@ -62,7 +62,9 @@ def _on(engine: str, urls: Sequence[str], size: Size, report: Report) -> None:
     _compare(engine, databases, size, report)
     for database, count in zip(databases, size.mentions, strict=True):
         wrong = differences(database)
-        report.must(not wrong, f"{engine}, {count:,}: all {LISTS} lists' sums equal a count {wrong}")
+        report.must(
+            not wrong, f"{engine}, {count:,}: all {LISTS} lists' sums equal a count {wrong}"
+        )
         database.close()
 
 
@@ -79,8 +81,8 @@ def _compare(engine: str, databases: Sequence[Database], size: Size, report: Rep
         rows.append((f"{engine}, {name}", few, many, many / few))
         report.figures[f"{engine} {name}"] = {"few_ms": round(few, 3), "many_ms": round(many, 3)}
         report.goal(f"trend, {engine}, {name}: many/few", many / few, at_most=GOAL)
-    few, many = (f"{count:,} mentions, ms" for count in size.mentions)
-    table(("30 days by the hour (median)", few, many, "ratio"), rows)
+    amounts = (f"{count:,} mentions, ms" for count in size.mentions)
+    table(("30 days by the hour (median)", *amounts, "ratio"), rows)
 
 
 def _ask(database: Database, list_ids: Sequence[int] | None) -> float:
@@ -93,9 +95,7 @@ def _ask(database: Database, list_ids: Sequence[int] | None) -> float:
 def _trend(database: Database, list_ids: Sequence[int] | None) -> trends.Trend:
     axis = trends.axis(SINCE, UNTIL, bucket="1h", zone=ZoneInfo("Asia/Shanghai"))
     with database.read() as connection:
-        return trends.read(
-            connection, axis, keyword_list_ids=list_ids, group=None, now=UNTIL
-        )
+        return trends.read(connection, axis, keyword_list_ids=list_ids, group=None, now=UNTIL)
 
 
 def differences(database: Database) -> list[str]:

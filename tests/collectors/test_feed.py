@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from collectors.feed import FeedKind, ParsedFeed, parse_feed
+from collectors.feed_document import prepare
 from collectors.model import PostKind, Precision, Source, SourceKind
 
 NOW = datetime(2024, 5, 2, 4, 0, tzinfo=UTC)
@@ -267,6 +268,22 @@ def test_a_hostile_document_is_read_in_little_time_and_harms_nobody(name: str) -
     assert "root:" not in text
     assert len(text) < 200_000
     text.encode()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "billion laughs",
+        "laughs behind a quoted CDATA",
+        "laughs behind junk",
+        "local file",
+        "quadratic",
+    ],
+)
+def test_no_parser_sees_a_document_type(name: str) -> None:
+    body = prepare(_hostile()[name].encode(), charset=None).body
+    assert b"<!DOCTYPE" not in body
+    assert b"<!ENTITY" not in body
 
 
 def json_feed(**fields: object) -> bytes:

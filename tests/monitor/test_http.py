@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ssl
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 
+import aiohttp
 import pytest
 
 from monitor.http import (
@@ -22,6 +25,8 @@ from monitor.http import (
     redact,
 )
 from monitor.http.body import INFLATED_BYTES, WIRE_BYTES, read_body
+from monitor.http.connect import GuardedConnector, Refusal, resolve_by_system
+from monitor.http.urls import checked_url, follow
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
@@ -241,6 +246,23 @@ def test_a_public_answer_first_and_a_private_one_next_is_refused_next() -> None:
     run(test())
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::ffff:127.0.0.1]", "localhost"])
+def test_the_connector_alone_refuses_too(host: str) -> None:
+    """aiohttp asks no resolver for a literal: the check where sockets are made must hold by itself."""
+
+    async def test() -> None:
+        tls = ssl.create_default_context()
+        async with sentinel() as watch:
+            policy = AddressPolicy(ports=frozenset({watch.port}))
+            connector = GuardedConnector(policy, resolve_by_system, tls)
+            async with aiohttp.ClientSession(connector=connector) as session:
+                with pytest.raises(Refusal):
+                    await session.get(f"http://{host}:{watch.port}/")
+            assert watch.connections == 0
+
+    run(test())
+
+
 def test_a_private_port_of_a_public_host_is_refused() -> None:
     async def test() -> None:
         async with GuardedClient(resolve=answers("1.1.1.1")) as client:
@@ -324,8 +346,6 @@ def test_secrets_and_validators_stay_with_the_host_they_are_for() -> None:
 
 
 def test_a_downgrade_to_http_is_refused() -> None:
-    from monitor.http.urls import checked_url, follow
-
     with pytest.raises(FetchError) as refused:
         follow(checked_url("https://example.com/a"), "http://example.com/a")
     assert refused.value.reason is Reason.DOWNGRADE
@@ -470,8 +490,6 @@ def test_a_bomb_is_never_inflated_past_its_cap() -> None:
 
     async def chunks() -> AsyncIterator[bytes]:
         yield bomb
-
-    import tracemalloc
 
     async def test() -> None:
         with pytest.raises(FetchError):

@@ -103,7 +103,7 @@ class Trend extends HTMLElement {
         edge('low', band.map((one) => one?.low ?? null)),
         edge('high', band.map((one) => (one?.low == null ? null : one.high - one.low)), { areaStyle: { color: css('--band') } }),
         bar('negative', '--neg'), bar('neutral', '--neu'), bar('positive', '--pos'),
-        { name: words.share, type: 'line', yAxisIndex: 1, data: share, smooth: 0.2, symbol: 'circle', symbolSize: 4, showAllSymbol: false, connectNulls: false, lineStyle: { width: 2.2, color: css('--line-neg') }, itemStyle: { color: css('--line-neg') }, z: 5,
+        { name: words.share, type: 'line', yAxisIndex: 1, data: share, smooth: 0.25, smoothMonotone: 'x', symbol: 'circle', symbolSize: 4, showAllSymbol: false, connectNulls: false, lineStyle: { width: 2.2, color: css('--line-neg') }, itemStyle: { color: css('--line-neg') }, z: 5,
           markArea: { silent: true, itemStyle: { color: css('--hover'), borderColor: css('--line2'), borderWidth: 1, borderType: 'dashed' }, label: { color: css('--mut'), fontSize: 10 }, data: this.blindSpots(labels) } },
       ],
     }, true);

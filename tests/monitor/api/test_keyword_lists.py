@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from collectors.model import Author, Post
-from monitor.api.previewing import Budget, preview
+from monitor.api.previewing import Budget, preview, wanted_of
 from monitor.pipeline.analyse import store_posts
 from monitor.storage import sources
 
@@ -210,9 +210,8 @@ def test_a_preview_keeps_twenty_samples_and_counts_the_rest(api, needs):
 )
 def test_a_preview_that_reached_its_budget_says_so(needs, budget, count, complete):
     store(needs, *(f"云雀 {number}" for number in range(5)))
-    found = preview(
-        needs.database, aliases=["云雀"], keywords=[], exclude=[], days=7, now=needs.clock(), budget=budget
-    )
+    wanted, now = wanted_of(["云雀"], [], []), needs.clock()
+    found = preview(needs.database, wanted, since=now - timedelta(days=7), until=now, budget=budget)
     assert (found["count"], found["complete"]) == (count, complete)
 
 

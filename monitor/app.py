@@ -15,13 +15,13 @@ from typing import IO, TYPE_CHECKING
 
 import structlog
 
-from monitor.bus import Bus, LocalBus
+from monitor.bus import Bus, BusUnavailable, LocalBus
 from monitor.config import Role, Settings, SettingsError, secret_key
 from monitor.http import GuardedClient
 from monitor.live import Live
 from monitor.pipeline.analyse import Analysing, analyse_batches
 from monitor.pipeline.analyst import Analyst, PoolAnalyst
-from monitor.pipeline.collect import Collecting, Politeness, collect_due
+from monitor.pipeline.collect import Collector, Politeness
 from monitor.pipeline.dispatch import Dispatcher
 from monitor.pipeline.evaluate import Evaluator
 from monitor.pipeline.rematch import Rematching, rematch_some
@@ -63,7 +63,7 @@ class App:
     sealer: Sealer
     live: Live = field(default_factory=Live)
     worker: Worker = field(default_factory=Worker)
-    collecting: Collecting = field(init=False)
+    collector: Collector = field(init=False)
     analysing: Analysing = field(init=False)
     evaluator: Evaluator = field(init=False)
     dispatcher: Dispatcher = field(init=False)
@@ -75,7 +75,7 @@ class App:
     def __post_init__(self) -> None:
         """Wire the steps to their edges."""
         settings = self.settings
-        self.collecting = Collecting(
+        self.collector = Collector(
             database=self.database,
             bus=self.bus,
             http=self.http,
@@ -85,6 +85,7 @@ class App:
             ),
             owner=f"{socket.gethostname()}:{os.getpid()}",
             clock=self.clock,
+            wake=partial(self._wake, "collect"),
         )
         self.analysing = Analysing(
             database=self.database, analyst=self.analyst, clock=self.clock, told=self._stored
@@ -106,10 +107,6 @@ class App:
             days=settings.rematch_days,
         )
 
-    async def collect(self) -> int:
-        """Visit what is due; returns how many sources."""
-        return await collect_due(self.collecting)
-
     async def analyse(self, wait: timedelta = timedelta(seconds=1)) -> int:
         """Store what the bus brings; returns how many batches."""
         return await analyse_batches(self.analysing, self.bus, wait=wait)
@@ -124,13 +121,17 @@ class App:
         self._own()
         self._upgrade()
         await self._open.enter_async_context(self.http)
+        try:
+            await self.bus.open()
+        except BusUnavailable as error:
+            raise StartError(str(error)) from error
 
     async def start(self) -> None:
         """Open, then run the loops of this process's roles."""
         await self.open()
         roles = set(self.settings.roles)
         for name, role, step, idle in (
-            ("collect", Role.COLLECT, self.collect, TICK_SECONDS),
+            ("collect", Role.COLLECT, self.collector.collect_due, TICK_SECONDS),
             ("analyse", Role.ANALYSE, self.analyse, 0.05),
             ("alert", Role.ALERT, self.evaluator.evaluate, SWEEP_SECONDS),
             ("dispatch", Role.DISPATCH, self.dispatcher.dispatch_due, TICK_SECONDS),
@@ -152,6 +153,7 @@ class App:
     async def stop(self) -> None:
         """Stop claiming, let steps end, close everything. Safe to call after a failed start."""
         await self.worker.stop()
+        self.collector.abandon()
         await self.dispatcher.drain(2.0)
         await self._open.aclose()
         await self.bus.close()
@@ -252,9 +254,12 @@ def build(
 def _bus(settings: Settings) -> Bus:
     if settings.bus_url.startswith("memory://"):
         return LocalBus()
-    raise SettingsError(
-        f"MONITOR_BUS_URL: {settings.bus_url.split(':')[0]}:// is not supported; use memory://"
-    )
+    if settings.bus_url.startswith(("nats://", "tls://")):
+        from monitor.bus_nats import NatsBus
+
+        return NatsBus(url=settings.bus_url)
+    scheme = settings.bus_url.partition(":")[0]
+    raise SettingsError(f"MONITOR_BUS_URL: {scheme}:// is not known; use memory:// or nats://")
 
 
 def _is_allowed(settings: Settings, host: str) -> bool:

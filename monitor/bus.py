@@ -16,6 +16,14 @@ class BusFull(Exception):
     """The bus takes no more now; try again later and claim nothing until then."""
 
 
+class TooLargeForBus(Exception):
+    """One poll is larger than the bus carries; the text names the remedy. Trying again is useless."""
+
+
+class BusUnavailable(Exception):
+    """The bus cannot be reached at start; the text names the setting."""
+
+
 class Message(Protocol):
     """A delivered body. Exactly one of ack, retry and dead ends it; unended it comes again."""
 
@@ -43,8 +51,11 @@ class Message(Protocol):
 class Bus(Protocol):
     """A work queue: every message goes to one fetcher at a time, at least once."""
 
+    async def open(self) -> None:
+        """Make it ready; raises BusUnavailable."""
+
     async def publish(self, body: bytes, *, message_id: str) -> None:
-        """Queue a body; the same id within five minutes counts once. Raises BusFull."""
+        """Queue a body; the same id within five minutes counts once. Raises BusFull, TooLargeForBus."""
 
     async def fetch(self, limit: int, wait: timedelta) -> list[Message]:
         """Return up to ``limit`` messages, waiting up to ``wait`` for the first."""
@@ -135,6 +146,9 @@ class LocalBus:
     _waiting: asyncio.Queue[_Entry] = field(default_factory=asyncio.Queue)
     _delayed: int = 0
     _seen: dict[str, None] = field(default_factory=dict)
+
+    async def open(self) -> None:
+        """Memory is always there."""
 
     async def publish(self, body: bytes, *, message_id: str) -> None:
         """Queue a body; a repeated id is taken as already queued. Raises BusFull."""

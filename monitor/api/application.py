@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from fastapi import Depends, FastAPI
 
 import monitor
-from monitor.api import openapi, problems
+from monitor.api import (
+    alerts,
+    channels,
+    deliveries,
+    docs,
+    feeds,
+    health,
+    keyword_imports,
+    keyword_lists,
+    mentions,
+    metrics,
+    openapi,
+    posts,
+    problems,
+    sources,
+    stream,
+    tokens,
+    trends,
+)
 from monitor.api.deps import Deps
 from monitor.api.frame import BodyLimit, Frame, on_bug, refuse_unknown_parameters
 from monitor.api.limits import FAILURES_PER_MINUTE, RateLimit
 from monitor.api.repeats import Repeats
 
-# Each module has a `router` with whole paths ("/api/v1/posts", "/metrics").
-ROUTERS = (
-    "keyword_imports", "keyword_lists", "sources", "posts", "mentions", "trends", "alerts", "channels", "deliveries",
-    "tokens", "stream", "feeds", "metrics", "health", "docs",
+# Each has a `router` with whole paths. Imports and exports come before `/keyword-lists/{key}`.
+RESOURCES = (
+    keyword_imports, keyword_lists, sources, posts, mentions, trends, alerts, channels, deliveries, tokens,
+    stream, feeds, metrics, health, docs,
 )  # fmt: skip
 
 
@@ -37,10 +52,8 @@ def create(deps: Deps) -> FastAPI:
     problems.install(app)
     app.add_exception_handler(Exception, on_bug)
     openapi.install(app)
-    for name in ROUTERS:
-        if find_spec(f"monitor.api.{name}"):
-            module = import_module(f"monitor.api.{name}")
-            app.include_router(module.router, dependencies=[Depends(refuse_unknown_parameters)])
+    for resource in RESOURCES:
+        app.include_router(resource.router, dependencies=[Depends(refuse_unknown_parameters)])
     # the last one added is the outermost
     app.add_middleware(Repeats)
     app.add_middleware(BodyLimit)

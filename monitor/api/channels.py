@@ -100,7 +100,7 @@ def create_channel(body: ChannelIn, request: Request, needs: Needs, _: Admin) ->
 
 
 @router.get(
-    "/{key}",
+    "/{key:int}",
     operation_id="get_channel",
     summary="Read a channel",
     responses={200: {"model": ChannelOut}},
@@ -113,7 +113,7 @@ def get_channel(key: Id, request: Request, needs: Needs, _: Reader) -> Response:
 
 
 @router.put(
-    "/{key}",
+    "/{key:int}",
     operation_id="replace_channel",
     summary="Replace a channel",
     responses={200: {"model": ChannelOut}},
@@ -125,7 +125,7 @@ def replace_channel(key: Id, body: ChannelIn, request: Request, needs: Needs, _:
 
 
 @router.patch(
-    "/{key}",
+    "/{key:int}",
     operation_id="update_channel",
     summary="Change fields of a channel",
     responses={200: {"model": ChannelOut}},
@@ -137,7 +137,9 @@ def update_channel(
     return _change(key, body.model_dump(exclude_unset=True), request, needs)
 
 
-@router.delete("/{key}", operation_id="delete_channel", summary="Delete a channel", status_code=204)
+@router.delete(
+    "/{key:int}", operation_id="delete_channel", summary="Delete a channel", status_code=204
+)
 def delete_channel(key: Id, request: Request, needs: Needs, _: Admin) -> Response:
     """Delete the channel with its deliveries."""
     with needs.database.write() as connection:
@@ -149,7 +151,7 @@ def delete_channel(key: Id, request: Request, needs: Needs, _: Admin) -> Respons
 
 
 @router.post(
-    "/{key}/test",
+    "/{key:int}/test",
     operation_id="test_channel",
     summary="Send a test message",
     responses={200: {"model": AttemptedOut}},

@@ -61,7 +61,7 @@ def list_deliveries(
 
 
 @router.get(
-    "/{key}",
+    "/{key:int}",
     operation_id="get_delivery",
     summary="Read a delivery",
     responses={200: {"model": DeliveryDetailOut}},
@@ -76,7 +76,7 @@ def get_delivery(key: Id, needs: Needs, _: Reader) -> Response:
 
 
 @router.post(
-    "/{key}/redeliver",
+    "/{key:int}/redeliver",
     operation_id="redeliver_delivery",
     summary="Send a delivery again",
     status_code=202,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -86,7 +87,7 @@ def preview_keyword_list(body: PreviewIn, needs: Needs, _: Reader) -> Response:
 
 
 @router.get(
-    "/{key}",
+    "/{key:int}",
     operation_id="get_keyword_list",
     summary="Read a keyword list",
     responses={200: {"model": KeywordListOut}},
@@ -99,7 +100,7 @@ def get_keyword_list(key: Id, request: Request, needs: Needs, _: Reader) -> Resp
 
 
 @router.put(
-    "/{key}",
+    "/{key:int}",
     operation_id="replace_keyword_list",
     summary="Replace a keyword list",
     responses={200: {"model": KeywordListOut}},
@@ -112,7 +113,7 @@ def replace_keyword_list(
 
 
 @router.patch(
-    "/{key}",
+    "/{key:int}",
     operation_id="update_keyword_list",
     summary="Change fields of a keyword list",
     responses={200: {"model": KeywordListOut}},
@@ -125,7 +126,10 @@ def update_keyword_list(
 
 
 @router.delete(
-    "/{key}", operation_id="delete_keyword_list", summary="Delete a keyword list", status_code=204
+    "/{key:int}",
+    operation_id="delete_keyword_list",
+    summary="Delete a keyword list",
+    status_code=204,
 )
 def delete_keyword_list(key: Id, request: Request, needs: Needs, _: Admin) -> Response:
     """Delete the list with its mentions and rollups; its alerts stay as history."""
@@ -138,7 +142,7 @@ def delete_keyword_list(key: Id, request: Request, needs: Needs, _: Admin) -> Re
 
 
 @router.get(
-    "/{key}/versions",
+    "/{key:int}/versions",
     operation_id="list_keyword_list_versions",
     summary="List the versions of a keyword list",
     responses={200: {"model": page_model(VersionOut)}},

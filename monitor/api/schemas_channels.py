@@ -13,7 +13,7 @@ from monitor.api.schemas import LARGEST, Body, Name, absent
 from monitor.api.schemas_sources import Url
 from monitor.auth import Scope
 
-LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+FIRST_YEAR, LAST_YEAR = 2000, 2200
 
 
 def _delivered(kind: str) -> str:
@@ -32,8 +32,8 @@ def _usable_secret(text: str) -> str:
 def _utc(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("时间需要时区,例如 2026-12-31T00:00:00Z (give the zone)")
-    if value.year >= LATEST.year:
-        raise ValueError("请给出 2200 年以前的时间 (a time before 2200)")
+    if not FIRST_YEAR <= value.year < LAST_YEAR:
+        raise ValueError(f"请给出 {FIRST_YEAR} 至 {LAST_YEAR} 年之间的时间 (out of range)")
     return value.astimezone(UTC)
 
 

@@ -29,7 +29,8 @@ def usable_url(text: str) -> str:
     """Return ``text``; raises ValueError when it can never be asked: scheme, user information, no host."""
     try:
         checked_url(text)
-    except FetchError:
+        urlsplit(text).port  # noqa: B018  # raises ValueError beyond 65535
+    except (FetchError, ValueError):
         raise ValueError(
             "需要 http:// 或 https:// 开头的地址,且不含用户名、密码和空白 "
             "(an http or https URL without user information or blanks)"

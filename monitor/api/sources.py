@@ -95,7 +95,7 @@ async def try_source(body: VisitIn, needs: Needs, _: Admin) -> Response:
 
 
 @router.get(
-    "/{key}",
+    "/{key:int}",
     operation_id="get_source",
     summary="Read a source",
     responses={200: {"model": SourceOut}},
@@ -108,7 +108,7 @@ def get_source(key: Id, request: Request, needs: Needs, _: Reader) -> Response:
 
 
 @router.put(
-    "/{key}",
+    "/{key:int}",
     operation_id="replace_source",
     summary="Replace a source",
     responses={200: {"model": SourceOut}},
@@ -119,7 +119,7 @@ def replace_source(key: Id, body: SourceIn, request: Request, needs: Needs, _: A
 
 
 @router.patch(
-    "/{key}",
+    "/{key:int}",
     operation_id="update_source",
     summary="Change fields of a source",
     responses={200: {"model": SourceOut}},
@@ -129,7 +129,9 @@ def update_source(key: Id, body: SourcePatch, request: Request, needs: Needs, _:
     return _change(key, body.model_dump(exclude_unset=True), request, needs)
 
 
-@router.delete("/{key}", operation_id="delete_source", summary="Delete a source", status_code=204)
+@router.delete(
+    "/{key:int}", operation_id="delete_source", summary="Delete a source", status_code=204
+)
 def delete_source(key: Id, request: Request, needs: Needs, _: Admin) -> Response:
     """Delete a source that has no posts; one with posts can only be disabled."""
     with needs.database.write() as connection:
@@ -145,7 +147,7 @@ def delete_source(key: Id, request: Request, needs: Needs, _: Admin) -> Response
 
 
 @router.post(
-    "/{key}/poll",
+    "/{key:int}/poll",
     operation_id="poll_source",
     summary="Visit a source now",
     status_code=202,
@@ -171,7 +173,7 @@ def poll_source(key: Id, needs: Needs, _: Admin) -> Response:
 
 
 @router.get(
-    "/{key}/health",
+    "/{key:int}/health",
     operation_id="get_source_health",
     summary="How a source is",
     responses={200: {"model": HealthOut}},

@@ -57,14 +57,22 @@ class Streams:
 
     @contextmanager
     def opened(self, principal_id: str, wake: Callable[[], None]) -> Iterator[None]:
-        """Count a stream for as long as it is open."""
+        """Count a stream for as long as it is open; ``wake`` makes it look around."""
         self._wake = wake
         self._open[principal_id] += 1
         try:
             yield
         finally:
-            self._open[principal_id] -= 1
-            self._open += Counter()  # forgets who has none left
+            self.ended(principal_id)
+
+    def ended(self, principal_id: str) -> None:
+        """Count one stream less."""
+        self._open[principal_id] -= 1
+        if not self._open[principal_id]:
+            del self._open[principal_id]
+
+    def __len__(self) -> int:
+        return self._open.total()
 
     def refuse_too_many(self, principal_id: str) -> None:
         """Refuse one more stream than 5 for a key, or 500 in all.
@@ -72,7 +80,7 @@ class Streams:
         Raises:
             Problem: 429.
         """
-        if self._open[principal_id] >= MOST_STREAMS_A_KEY or self._open.total() >= MOST_STREAMS:
+        if self._open[principal_id] >= MOST_STREAMS_A_KEY or len(self) >= MOST_STREAMS:
             raise Problem(
                 "too-many-requests",
                 f"打开的流太多: 每个密钥最多 {MOST_STREAMS_A_KEY} 个 (too many open streams)",

@@ -85,7 +85,8 @@ async def replay(app: App, clock: SimulatedClock, day0: datetime) -> AsyncIterat
 
 async def step(app: App) -> None:
     """Collect, understand and store, decide, deliver, until nothing is left to do at this moment."""
-    while await app.collect():
+    while await app.collector.collect_due():
+        await app.collector.drain()
         while await app.analyse(timedelta(0)):
             pass
     while await app.rematch():

@@ -46,7 +46,7 @@ class DemoOptions:
 async def run(options: DemoOptions) -> int:
     """Replay the crisis; returns 0 if the expected alerts were raised, delivered and verified."""
     setup_logging("ERROR")
-    console = Console(stderr=options.as_json)
+    console = Console(stderr=options.as_json, soft_wrap=True)
     scenario = load()
     day0 = first_day(utc_now())
     clock = SimulatedClock(day0)

@@ -22,6 +22,7 @@ class RawBatch:
 
     message_id: str
     body: bytes
+    polls: tuple[Poll, ...]
 
 
 def pack(polls: Iterable[Poll]) -> Iterator[RawBatch]:
@@ -46,6 +47,7 @@ def _batch(chosen: Sequence[tuple[Poll, bytes]]) -> RawBatch:
     return RawBatch(
         message_id=f"raw:{digest}",
         body=msgspec.msgpack.encode([msgspec.Raw(body) for _, body in chosen]),
+        polls=tuple(poll for poll, _ in chosen),
     )
 
 

@@ -104,8 +104,8 @@ def delays(
         .order_by(mention.c.published_at.desc())
         .limit(limit)
     )
-    rows = connection.execute(query).tuples()
-    return [(published, max(ingested - published, timedelta(0))) for published, ingested in rows]
+    rows = connection.execute(query)
+    return [(row[0], max(row[1] - row[0], timedelta(0))) for row in rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +201,7 @@ def delivery_states(connection: Connection, *, since: datetime) -> dict[str, int
         .where(delivery.c.created_at >= since)
         .group_by(delivery.c.state)
     )
-    return dict(connection.execute(query).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def recent_alerts(connection: Connection, *, since: datetime, limit: int) -> list[RowMapping]:

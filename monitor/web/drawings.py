@@ -32,14 +32,16 @@ def spark(values: Sequence[float | None], tone: str) -> Markup:
 
 
 def ring(left: float) -> Markup:
-    """Return a ring filled by ``left``, the share 0…1 of a deadline that remains."""
+    """Return a ring filled by ``left``, the share 0…1 of a deadline that remains; empty when over."""
     radius = 26
     around = 2 * math.pi * radius
+    filled = Markup(
+        '<circle class="rg-f" cx="32" cy="32" r="{}" stroke-dasharray="{:.1f} {:.1f}" transform="rotate(-90 32 32)"/>'
+    ).format(radius, around * min(1.0, left), around)
     return Markup(
         '<svg class="ring" viewBox="0 0 64 64" width="64" height="64" aria-hidden="true">'
-        '<circle class="rg-b" cx="32" cy="32" r="{0}"/>'
-        '<circle class="rg-f" cx="32" cy="32" r="{0}" stroke-dasharray="{1:.1f} {2:.1f}" transform="rotate(-90 32 32)"/></svg>'
-    ).format(radius, around * min(1.0, max(0.0, left)), around)
+        '<circle class="rg-b" cx="32" cy="32" r="{}"/>{}</svg>'
+    ).format(radius, filled if left > 0 else "")
 
 
 def bar(parts: Sequence[tuple[str, float]]) -> Markup:

@@ -70,6 +70,12 @@ def static(request: Request, folder: str, name: str) -> Response:
     return assets.answer(request, folder, name)
 
 
+@router.get("/favicon.ico")
+def favicon() -> Response:
+    """The icon, for readers that ask without being told where it is."""
+    return RedirectResponse(assets.url("icon.svg"))
+
+
 @router.get("/")
 def index(request: Request, reader: Reader, wish: Asked) -> Response:
     """The overview: is there a crisis, how bad, who has it, how long is left."""

@@ -125,10 +125,14 @@ def alert_view(row: Row, place: Place) -> AlertView:
         deadline_label=place.words(f"deadline.{state.value}") if is_running else "",
         left=formats.countdown(left) if is_running else "",
         is_late=is_running and left < timedelta(0),
-        ring=ring(left / max(deadline - row["opened_at"], timedelta(seconds=1)))
-        if is_running
-        else Markup(""),
+        ring=ring(left / _allowed(row)) if is_running else Markup(""),
     )
+
+
+def _allowed(row: Row) -> timedelta:
+    """Return how long the running deadline is: it begins anew with the acknowledgement."""
+    allowed: timedelta = row["deadline_at"] - (row["acknowledged_at"] or row["opened_at"])
+    return max(allowed, timedelta(seconds=1))
 
 
 def _reasons(explanation: Mapping[str, Any], words: Words) -> tuple[Reason, ...]:

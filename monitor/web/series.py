@@ -16,7 +16,7 @@ QUARTER = timedelta(minutes=15)
 BASELINE_DAYS = 28
 LEAST_DAYS = 7
 LEAST_SAMPLES = 14
-LEAST_MENTIONS = 3  # a share of one or two mentions says nothing
+LEAST_MENTIONS = 5  # a share of a few mentions says nothing
 BUSY = 500  # mentions a day from which quarters of an hour are worth drawing
 
 

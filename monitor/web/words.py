@@ -86,7 +86,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "condition.baseline_days": ("历史不足,按绝对数量判定;已有天数", "No baseline yet, judged by volume; days so far"),
     "condition.score": ("突增值", "Burst score"),
     "condition.negative_share": ("负面占比", "Negative share"),
-    "condition.sources": ("来源数", "Sources"),
+    "condition.sources": ("独立来源", "Distinct sources"),
     "condition.reach": ("已知覆盖", "Known reach"),
     "condition.baseline": ("平时 {value}", "usually {value}"),
     "condition.threshold": ("门槛 ≥ {value}", "threshold ≥ {value}"),

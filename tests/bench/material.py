@@ -28,6 +28,7 @@ REPEATED = 5
 LISTS = 50
 KEYWORDS = 1_000
 RULES = 250
+SAMPLE = 6_000
 _HAN_WORD = re.compile(r"[\u4e00-\u9fff]{2,4}")
 _CLAUSE_END = re.compile(r"[,。!?;、\s,.!?;:]")
 
@@ -158,33 +159,54 @@ def _invented(count: int) -> Iterator[str]:
 def watched() -> tuple[Watched, ...]:
     """Return 50 lists with 1,000 keywords and 250 boolean rules in all.
 
-    Half of the keywords are words of the texts that few of them hold, half never occur, as on
-    real lists; together they make about one mention for every post.
+    Half of the keywords are words that a few of the texts hold, half never occur, as on real
+    lists. A rule is made for one of the texts, so it matches that one and what is like it:
+    ``seldom AND (common OR common) NOT common``. Together they make about one mention for each post.
     """
-    common, seldom = _words()
+    seldom, common = _words(0.0002, 0.002), _words(0.005, 0.04)
     chance = random.Random(13)
     absent = iter(_absent(seldom, KEYWORDS // 2))
     present = iter(chance.sample(seldom, KEYWORDS // 2))
+    rules = _rules(_words(0.002, 0.008), common, chance)
     each = KEYWORDS // LISTS // 2
     return tuple(
         Watched(
             name=f"词表{number:02d}",
             keywords=(*islice(present, each), *islice(absent, each)),
-            rules=tuple(Rule(*chance.sample(common, 4)) for _ in range(RULES // LISTS)),
+            rules=tuple(islice(rules, RULES // LISTS)),
         )
         for number in range(LISTS)
     )
 
 
-def _words() -> tuple[list[str], list[str]]:
-    """Return words of 0.5 to 4 % of the texts, and words of 0.02 to 0.2 %."""
-    sample = texts()[:6_000]
-    share: Counter[str] = Counter()
+@cache
+def _shares() -> dict[str, float]:
+    """Return words of the texts, and which share of the texts holds each."""
+    sample = texts()[:SAMPLE]
+    found: Counter[str] = Counter()
     for text in sample:
-        share.update({gram for run in _HAN_WORD.findall(text) for gram in (run[:2], run)})
-    common = [word for word, n in share.items() if 0.005 <= n / len(sample) <= 0.04]
-    seldom = [word for word, n in share.items() if 0.0002 <= n / len(sample) <= 0.002]
-    return sorted(common), sorted(seldom)
+        found.update(_grams(text))
+    return {word: count / len(sample) for word, count in found.items()}
+
+
+def _grams(text: str) -> set[str]:
+    return {gram for run in _HAN_WORD.findall(text) for gram in (run[:2], run)}
+
+
+def _words(least: float, most: float) -> list[str]:
+    """Return the words that from ``least`` to ``most`` of the texts hold."""
+    return sorted(word for word, share in _shares().items() if least <= share <= most)
+
+
+def _rules(firsts: Sequence[str], common: Sequence[str], chance: random.Random) -> Iterator[Rule]:
+    """Yield rules, each of which matches at least one text."""
+    for text in cycle(texts()[:SAMPLE]):
+        first = [word for word in firsts if word in text]
+        second = [word for word in common if word in text]
+        if first and second:
+            third, without = chance.sample(common, 2)
+            if without not in text:
+                yield Rule(chance.choice(first), chance.choice(second), third, without)
 
 
 def _absent(words: Sequence[str], count: int) -> Iterator[str]:

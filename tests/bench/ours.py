@@ -1,6 +1,6 @@
 """Our side of the benches: the real steps on a real SQLite file, with in-memory HTTP.
 
-Nothing is copied here: sources are claimed by ``collect_due``, read by the feed collector, packed
+Nothing is copied here: sources are claimed by ``Collector``, read by the feed collector, packed
 on to the bus, understood and stored by ``analyse_batches``.
 """
 
@@ -22,7 +22,7 @@ from monitor.demo.clock import SimulatedClock
 from monitor.http.client import Reply
 from monitor.pipeline.analyse import Analysing, analyse_batches
 from monitor.pipeline.analyst import Analyst, InlineAnalyst, Rules
-from monitor.pipeline.collect import Collecting, Politeness, collect_due
+from monitor.pipeline.collect import Collector, Politeness
 from monitor.storage import keyword_lists, migrate, sources
 from monitor.storage.engine import Database
 from monitor.storage.tables import keyword_list, mention, post, rollup
@@ -134,7 +134,7 @@ class Service:
     def __init__(self, database: Database, analyst: Analyst, http: Http) -> None:
         self._clock = SimulatedClock(START)
         self._bus = LocalBus()
-        self._collecting = Collecting(
+        self._collector = Collector(
             database=database,
             bus=self._bus,
             http=http,
@@ -147,7 +147,8 @@ class Service:
     async def tick(self, number: int) -> None:
         """Visit all that is due at this tick, and store all that it brings."""
         self._clock.set(tick_time(number))
-        while await collect_due(self._collecting):
+        while await self._collector.collect_due():
+            await self._collector.drain()
             while await self._bus.depth():
                 await analyse_batches(self._analysing, self._bus)
 

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import uuid
 from datetime import timedelta
 
 import pytest
 
 from monitor.bus import BusFull, LocalBus
+from monitor.bus_nats import NatsBus
 
 NOW = timedelta(0)
 SOON = timedelta(milliseconds=20)
 ACK_WAIT = timedelta(milliseconds=150)
 
 
-@pytest.fixture
-def bus():
-    return lambda: LocalBus(capacity=3, ack_wait=ACK_WAIT)
+@pytest.fixture(params=["memory", "nats"])
+def bus(request):
+    """A function that makes an empty bus of three messages."""
+    if request.param == "memory":
+        return lambda: LocalBus(capacity=3, ack_wait=ACK_WAIT)
+    try:
+        socket.create_connection(("127.0.0.1", 4222), timeout=2).close()
+    except OSError as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"NATS is missing in CI: {error}")
+        pytest.skip("no NATS server on 127.0.0.1:4222: its bus is not tested here")
+    name = f"TEST_{uuid.uuid4().hex[:12].upper()}"
+    return lambda: NatsBus(url="nats://127.0.0.1:4222", stream=name, capacity=3, ack_wait=ACK_WAIT)
 
 
 def run(scenario, make):
     async def whole():
         bus = make()
+        await bus.open()
         try:
             await scenario(bus)
         finally:
+            if isinstance(bus, NatsBus):
+                await bus.forget()
             await bus.close()
 
     asyncio.run(whole())

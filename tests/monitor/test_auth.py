@@ -46,7 +46,10 @@ def test_one_wrong_letter_is_refused_by_the_checksum(at):
     assert auth.split_key(text) is not None
 
 
-@pytest.mark.parametrize("text", ["", "jw_live_", "jw_live_12345678_", "密钥", "jw_live_12345678_" + "a" * 38, "x" * 5000])
+@pytest.mark.parametrize(
+    "text",
+    ["", "jw_live_", "jw_live_12345678_", "密钥", "jw_live_12345678_" + "a" * 38, "x" * 5000],
+)
 def test_what_is_no_key_is_refused_without_the_database(text):
     assert auth.split_key(text) is None
 
@@ -118,7 +121,8 @@ def session(database):
 
 
 @pytest.mark.parametrize(
-    ("later", "known"), [(timedelta(0), True), (timedelta(hours=11), True), (timedelta(hours=12), False)]
+    ("later", "known"),
+    [(timedelta(0), True), (timedelta(hours=11), True), (timedelta(hours=12), False)],
 )
 def test_a_session_lasts_twelve_hours(database, later, known):
     cookie = session(database)

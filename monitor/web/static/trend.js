@@ -4,9 +4,12 @@
 import { now } from './app.js';
 
 const css = (/** @type {string} */ name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const LEAST_MENTIONS = 3; // as in the table: a share of one or two mentions says nothing
+const LEAST_MENTIONS = 5; // as in the table: a share of a few mentions says nothing
 const AGAIN_MS = 5000;
 const WIDTHS = /** @type {Record<string, number>} */ ({ '15m': 9e5, '1h': 36e5, '1d': 864e5 });
+
+/** A share between two holes is no line; it needs a dot to be seen. @param {(number | null)[]} share @param {number} at */
+const alone = (share, at) => share[at - 1] == null && share[at + 1] == null;
 
 class Trend extends HTMLElement {
   async connectedCallback() {
@@ -69,9 +72,10 @@ class Trend extends HTMLElement {
 
   /** @param {string} time */
   label(time) {
-    const parts = { timeZone: this.dataset.zone, month: '2-digit', day: '2-digit' };
-    if (this.dataset.bucket !== '1d') Object.assign(parts, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-    return new Intl.DateTimeFormat('sv-SE', /** @type {any} */ (parts)).format(new Date(time));
+    const parts = new Intl.DateTimeFormat('en', { timeZone: this.dataset.zone, month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).formatToParts(new Date(time));
+    const part = (/** @type {string} */ type) => parts.find((one) => one.type === type)?.value;
+    const day = `${part('month')}-${part('day')}`;
+    return this.dataset.bucket === '1d' ? day : `${day} ${part('hour')}:${part('minute')}`;
   }
 
   draw() {
@@ -94,7 +98,7 @@ class Trend extends HTMLElement {
         axisPointer: { type: 'shadow', shadowStyle: { color: css('--hover') } },
         formatter: (/** @type {any[]} */ points) => this.tip(points[0].dataIndex, labels, share),
       },
-      xAxis: { type: 'category', data: labels, axisTick: { show: false }, axisLine: { lineStyle: { color: css('--line2') } }, axisLabel: { ...axis.axisLabel, hideOverlap: true, formatter: (/** @type {string} */ text) => text.split(' ').at(-1) } },
+      xAxis: { type: 'category', data: labels, axisTick: { show: false }, axisLine: { lineStyle: { color: css('--line2') } }, axisLabel: { ...axis.axisLabel, hideOverlap: true, ...this.ticks(labels) } },
       yAxis: [
         { type: 'value', name: words.mentions, minInterval: 1, splitNumber: 4, nameTextStyle: { color: css('--mut') }, splitLine: { lineStyle: { color: css('--line') } }, ...axis },
         { type: 'value', name: words.share, min: 0, max: 100, interval: 25, nameTextStyle: { color: css('--negt') }, splitLine: { show: false }, axisLabel: { ...axis.axisLabel, formatter: '{value}%' } },
@@ -103,11 +107,18 @@ class Trend extends HTMLElement {
         edge('low', band.map((one) => one?.low ?? null)),
         edge('high', band.map((one) => (one?.low == null ? null : one.high - one.low)), { areaStyle: { color: css('--band') } }),
         bar('negative', '--neg'), bar('neutral', '--neu'), bar('positive', '--pos'),
-        { name: words.share, type: 'line', yAxisIndex: 1, data: share, smooth: 0.25, smoothMonotone: 'x', symbol: 'circle', symbolSize: 4, showAllSymbol: false, connectNulls: false, lineStyle: { width: 2.2, color: css('--line-neg') }, itemStyle: { color: css('--line-neg') }, z: 5,
+        { name: words.share, type: 'line', yAxisIndex: 1, data: share, smooth: 0.25, smoothMonotone: 'x', symbol: 'circle', showAllSymbol: true, symbolSize: (/** @type {any} */ _, /** @type {any} */ point) => (alone(share, point.dataIndex) ? 5 : 0), connectNulls: false, lineStyle: { width: 2.2, color: css('--line-neg') }, itemStyle: { color: css('--line-neg') }, z: 5,
           markArea: { silent: true, itemStyle: { color: css('--hover'), borderColor: css('--line2'), borderWidth: 1, borderType: 'dashed' }, label: { color: css('--mut'), fontSize: 10 }, data: this.blindSpots(labels) } },
       ],
     }, true);
     this.dataset.state = 'drawn';
+  }
+
+  /** Over more than two days the axis names the days, else the hours. @param {string[]} labels */
+  ticks(labels) {
+    if (this.dataset.bucket === '1d') return {};
+    if (labels.length <= 48 || this.dataset.bucket !== '1h') return { formatter: (/** @type {string} */ text) => text.split(' ').at(-1) };
+    return { interval: (/** @type {number} */ _, /** @type {string} */ text) => text.endsWith(' 00:00'), formatter: (/** @type {string} */ text) => text.split(' ')[0] };
   }
 
   /** @param {number} at @param {string[]} labels @param {(number | null)[]} share */

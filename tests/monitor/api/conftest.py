@@ -16,6 +16,7 @@ from monitor import auth
 from monitor.api import application
 from monitor.api.deps import Deps
 from monitor.config import Settings
+from monitor.http.errors import FetchError, Reason
 from monitor.live import Live
 from monitor.pipeline.analyse import Analysing
 from monitor.pipeline.analyst import InlineAnalyst
@@ -63,7 +64,7 @@ class FakeHttp:
     answer: Callable[[str], FakeReply] = lambda url: FakeReply(url=url)
     posted: list[tuple[str, bytes, Mapping[str, str]]] = field(default_factory=list)
 
-    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> FakeReply:  # noqa: ARG002
+    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> FakeReply:
         return self.answer(url)
 
     async def post(
@@ -71,7 +72,7 @@ class FakeHttp:
         url: str,
         body: bytes,
         headers: Mapping[str, str] | None = None,
-        timeout: timedelta = timedelta(seconds=15),  # noqa: ARG002, ASYNC109
+        timeout: timedelta = timedelta(seconds=15),  # noqa: ASYNC109
     ) -> FakeReply:
         self.posted.append((url, body, headers or {}))
         return self.answer(url)
@@ -85,6 +86,33 @@ def clock() -> Clock:
 @pytest.fixture
 def http() -> FakeHttp:
     return FakeHttp()
+
+
+@pytest.fixture
+def fake_reply() -> type[FakeReply]:
+    return FakeReply
+
+
+@pytest.fixture
+def no_answer() -> Callable[[str], FakeReply]:
+    """Stands for a receiver that cannot be reached."""
+
+    def fail(url: str) -> FakeReply:
+        raise FetchError(Reason.CONNECT, url)
+
+    return fail
+
+
+@pytest.fixture
+def client_over(clock: Clock, http: FakeHttp, tmp_path: Path) -> Callable[[Database], TestClient]:
+    """Make a client with the admin key over another database."""
+
+    def make(database: Database) -> TestClient:
+        app = application.create(deps_over(database, clock, http, tmp_path))
+        headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+        return TestClient(app, base_url="http://127.0.0.1", headers=headers)
+
+    return make
 
 
 @pytest.fixture
@@ -132,7 +160,9 @@ def key_for(needs: Deps) -> Callable[..., dict[str, str]]:
 
     def make(*scopes: str, **more: datetime) -> dict[str, str]:
         wanted = {auth.Scope(scope) for scope in scopes}
-        made = auth.create_key(needs.database, SECRET, name="test", scopes=wanted, now=needs.clock(), **more)
+        made = auth.create_key(
+            needs.database, SECRET, name="test", scopes=wanted, now=needs.clock(), **more
+        )
         return {"Authorization": f"Bearer {made.text}"}
 
     return make

@@ -22,7 +22,15 @@ def database(sqlite_database):
 
 @pytest.mark.parametrize(
     "header",
-    ["", "Bearer", "Bearer ", "Bearer nonsense", "Basic YTpi", "Bearer jw_live_12345678_" + "a" * 38, "Bearer 密钥".encode()],
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer nonsense",
+        "Basic YTpi",
+        "Bearer jw_live_12345678_" + "a" * 38,
+        "Bearer 密钥".encode(),
+    ],
     ids=["empty", "no key", "blank", "nonsense", "basic", "wrong checksum", "not ascii"],
 )
 def test_a_bad_key_is_401(anonymous, header):
@@ -48,7 +56,9 @@ def test_scopes_decide(anonymous, key_for, scope, reading, writing, responding):
     header = key_for(scope)
     assert anonymous.get(LISTS, headers=header).status_code == reading
     assert anonymous.post(LISTS, json={"name": "x"}, headers=header).status_code == writing
-    assert anonymous.post("/api/v1/deliveries/7/redeliver", headers=header).status_code == responding
+    assert (
+        anonymous.post("/api/v1/deliveries/7/redeliver", headers=header).status_code == responding
+    )
 
 
 def test_a_revoked_key_is_refused_by_the_next_request(anonymous, api, key_for):
@@ -87,7 +97,9 @@ def test_a_session_reads_without_and_writes_with_its_csrf_token(anonymous, cooki
     assert anonymous.get(LISTS).status_code == 200
     assert anonymous.post(LISTS, json={"name": "x"}).status_code == 403
     wrong = {CSRF_HEADER: auth.csrf_token(needs.secret, "another")}
-    assert anonymous.post(LISTS, json={"name": "x"}, headers=wrong).json()["code"] == "bad_csrf_token"
+    assert (
+        anonymous.post(LISTS, json={"name": "x"}, headers=wrong).json()["code"] == "bad_csrf_token"
+    )
     token = {CSRF_HEADER: auth.csrf_token(needs.secret, cookie)}
     made = anonymous.post(LISTS, json={"name": "x"}, headers=token)
     assert made.status_code == 201

@@ -27,7 +27,16 @@ def problem(answer, status, code):
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()
-    assert set(body) == {"type", "title", "status", "detail", "instance", "code", "request_id", "errors"}
+    assert set(body) == {
+        "type",
+        "title",
+        "status",
+        "detail",
+        "instance",
+        "code",
+        "request_id",
+        "errors",
+    }
     assert (body["status"], body["code"]) == (status, code)
     assert body["type"] == f"/problems/{code.replace('_', '-')}"
     assert body["request_id"] == answer.headers["x-request-id"]
@@ -42,7 +51,9 @@ def test_every_answer_has_an_id_and_the_safe_headers(anonymous):
     assert answer.headers["referrer-policy"] == "same-origin"
 
 
-@pytest.mark.parametrize(("given", "kept"), [("abc-1.2_3", True), ("a b", False), ("x" * 65, False), ("<b>", False)])
+@pytest.mark.parametrize(
+    ("given", "kept"), [("abc-1.2_3", True), ("a b", False), ("x" * 65, False), ("<b>", False)]
+)
 def test_a_given_request_id_is_kept_if_it_is_harmless(anonymous, given, kept):
     answer = anonymous.get("/healthz", headers={"X-Request-ID": given})
     assert (answer.headers["x-request-id"] == given) is kept
@@ -60,7 +71,7 @@ def test_a_given_request_id_is_kept_if_it_is_harmless(anonymous, given, kept):
         ("GET", f"{LISTS}?limit=0", {}, 422, "invalid"),
         ("GET", f"{LISTS}?limit=501", {}, 422, "invalid"),
         ("GET", f"{LISTS}/{2**63}", {}, 422, "invalid"),
-        ("GET", f"{LISTS}/abc", {}, 422, "invalid"),
+        ("GET", f"{LISTS}/abc", {}, 404, "not_found"),
         ("GET", f"{LISTS}?foo=1", {}, 422, "unknown_parameter"),
         ("GET", f"{LISTS}?cursor=%2525", {}, 422, "invalid"),
     ],
@@ -70,7 +81,12 @@ def test_every_failure_is_a_problem_document(api, method, path, send, status, co
 
 
 def test_the_wrong_places_are_pointed_at(api):
-    body = {"name": "x", "keywords": ["起火", "(起火"], "surprise": 1, "thresholds": {"yellow": {"volume": 0}}}
+    body = {
+        "name": "x",
+        "keywords": ["起火", "(起火"],
+        "surprise": 1,
+        "thresholds": {"yellow": {"volume": 0}},
+    }
     wrong = problem(api.post(LISTS, json=body), 422, "invalid")["errors"]
     by_pointer = {one["pointer"]: one["detail"] for one in wrong}
     assert set(by_pointer) == {"#/keywords/1", "#/surprise", "#/thresholds/yellow/volume"}
@@ -133,7 +149,9 @@ def test_hostile_names_of_fields_do_not_break_the_answer(api):
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", "", " ", "x" * 161])
 def test_names_that_cannot_be_stored_are_refused(api, name):
-    answer = api.post(LISTS, content=json.dumps({"name": name}), headers={"content-type": "application/json"})
+    answer = api.post(
+        LISTS, content=json.dumps({"name": name}), headers={"content-type": "application/json"}
+    )
     problem(answer, 422, "invalid")
 
 
@@ -149,7 +167,9 @@ def test_too_many_requests_wait(app, api):
 
 def test_guessing_keys_is_slowed_down_by_address(app, anonymous):
     app.state.failure_limit = RateLimit(2, lambda: 0.0)
-    guesses = [anonymous.get(LISTS, headers={"Authorization": f"Bearer {n}"}).status_code for n in range(3)]
+    guesses = [
+        anonymous.get(LISTS, headers={"Authorization": f"Bearer {n}"}).status_code for n in range(3)
+    ]
     assert guesses == [401, 401, 429]
 
 
@@ -170,7 +190,10 @@ def test_a_repeated_post_takes_effect_once(api, database):
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json() == first.json()
     assert again.headers["location"] == first.headers["location"]
-    assert (first.headers.get("idempotency-replayed"), again.headers["idempotency-replayed"]) == (None, "true")
+    assert (first.headers.get("idempotency-replayed"), again.headers["idempotency-replayed"]) == (
+        None,
+        "true",
+    )
     with database.read() as connection:
         assert len(connection.execute(select(keyword_list.c.id)).all()) == 1
 
@@ -217,7 +240,9 @@ def test_a_request_that_is_still_running_is_not_done_twice(api, database, needs)
         connection.execute(idempotency.update().values(status=0, body=b""))
     problem(api.post(LISTS, json={"name": "x"}, headers=REPEAT), 409, "conflict")
     needs.clock.move(timedelta(seconds=60))  # whoever ran it was killed
-    assert api.post(LISTS, json={"name": "x"}, headers=REPEAT).status_code == 409  # the name is taken now
+    assert (
+        api.post(LISTS, json={"name": "x"}, headers=REPEAT).status_code == 409
+    )  # the name is taken now
 
 
 @pytest.mark.parametrize("slug", KINDS)

@@ -10,7 +10,7 @@ import pytest
 from monitor.api import keyword_csv
 
 LISTS = "/api/v1/keyword-lists"
-FILE = "name,kind,aliases,keywords,exclude,enabled\r\n云雀,brand,\"云雀\n云雀汽车\",电池 NEAR/5 起火,招聘,true\r\n起火,risk,,起火,,no\r\n"
+FILE = 'name,kind,aliases,keywords,exclude,enabled\r\n云雀,brand,"云雀\n云雀汽车",电池 NEAR/5 起火,招聘,true\r\n起火,risk,,起火,,no\r\n'
 
 
 @pytest.fixture
@@ -20,7 +20,9 @@ def database(sqlite_database):
 
 def send(api, text, *, encoding="utf-8", **params):
     body = text if isinstance(text, bytes) else text.encode(encoding)
-    return api.post(f"{LISTS}/import", content=body, params=params, headers={"Content-Type": "text/csv"})
+    return api.post(
+        f"{LISTS}/import", content=body, params=params, headers={"Content-Type": "text/csv"}
+    )
 
 
 def results(answer):
@@ -33,7 +35,11 @@ def test_a_file_becomes_lists(api, encoding):
     answer = send(api, FILE, encoding=encoding)
     assert results(answer) == [(2, "云雀", "created"), (3, "起火", "created")]
     first, second = api.get(LISTS).json()["data"]
-    assert (first["aliases"], first["keywords"], first["exclude"]) == (["云雀", "云雀汽车"], ["电池 NEAR/5 起火"], ["招聘"])
+    assert (first["aliases"], first["keywords"], first["exclude"]) == (
+        ["云雀", "云雀汽车"],
+        ["电池 NEAR/5 起火"],
+        ["招聘"],
+    )
     assert (second["kind"], second["enabled"]) == ("risk", False)
 
 
@@ -45,15 +51,29 @@ def test_importing_twice_changes_nothing(api):
 
 
 def test_columns_that_the_file_lacks_keep_their_content(api):
-    api.post(LISTS, json={"name": "云雀", "keywords": ["起火"], "owner": "公关部", "thresholds": {"blue": None}})
+    api.post(
+        LISTS,
+        json={
+            "name": "云雀",
+            "keywords": ["起火"],
+            "owner": "公关部",
+            "thresholds": {"blue": None},
+        },
+    )
     assert results(send(api, "名称,别名\n云雀,云雀汽车\n")) == [(2, "云雀", "updated")]
     changed = api.get(LISTS).json()["data"][0]
-    assert (changed["aliases"], changed["keywords"], changed["owner"]) == (["云雀汽车"], ["起火"], "公关部")
+    assert (changed["aliases"], changed["keywords"], changed["owner"]) == (
+        ["云雀汽车"],
+        ["起火"],
+        "公关部",
+    )
     assert changed["thresholds"] == {"blue": None}
 
 
 def test_good_rows_are_kept_and_bad_rows_explained(api):
-    answer = send(api, "name,keywords,enabled\n甲,起火,\n乙,(起火,\n,起火,\n丙,起火,maybe\n\n丁,自燃,是\n")
+    answer = send(
+        api, "name,keywords,enabled\n甲,起火,\n乙,(起火,\n,起火,\n丙,起火,maybe\n\n丁,自燃,是\n"
+    )
     assert results(answer) == [
         (2, "甲", "created"), (3, "乙", "rejected"), (4, "", "rejected"), (5, "丙", "rejected"), (7, "丁", "created"),
     ]  # fmt: skip
@@ -73,7 +93,14 @@ def test_a_dry_run_says_the_same_and_changes_nothing(api):
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"kind\nbrand", b"name,colour\nx,red", b"name,name\nx,y", b"\xff\xfe\xff\xff", b'name\n"' + b"x" * 200_000],
+    [
+        b"",
+        b"kind\nbrand",
+        b"name,colour\nx,red",
+        b"name,name\nx,y",
+        b"\xff\xfe\xff\xff",
+        b'name\n"' + b"x" * 200_000,
+    ],
     ids=["empty", "no name", "unknown column", "column twice", "no text", "endless cell"],
 )
 def test_what_is_no_table_is_refused(api, body):

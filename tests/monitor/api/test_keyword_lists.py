@@ -36,7 +36,13 @@ def store(needs, *texts, ago=timedelta(hours=1)):
     with needs.database.write() as connection:
         rows = sources.ensure_push(needs.database, connection, ["论坛"], now=needs.clock())
     posts = [
-        Post(source_id=rows["论坛"]["id"], external_id=text, text=text, published_at=needs.clock() - ago, author=Author())
+        Post(
+            source_id=rows["论坛"]["id"],
+            external_id=text,
+            text=text,
+            published_at=needs.clock() - ago,
+            author=Author(),
+        )
         for text in texts
     ]
     stored = asyncio.run(store_posts(needs.analysing, posts))
@@ -71,7 +77,15 @@ def test_put_replaces_and_patch_changes(api):
 
 @pytest.mark.parametrize(
     ("header", "status"),
-    [(None, 200), ('"1"', 200), ('"7", "1"', 200), ("*", 200), ('"2"', 412), ('W/"1"', 412), ("nonsense", 412)],
+    [
+        (None, 200),
+        ('"1"', 200),
+        ('"7", "1"', 200),
+        ("*", 200),
+        ('"2"', 412),
+        ('W/"1"', 412),
+        ("nonsense", 412),
+    ],
     ids=str,
 )
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
@@ -190,7 +204,9 @@ def test_a_preview_counts_by_expression_and_shows_where(api, needs):
     assert found["until"] == "2026-03-10T05:08:00Z"
 
 
-@pytest.mark.parametrize("expression", ["lang:zh", "author:nobody OR 起", "source:论坛", "起*", "车"])
+@pytest.mark.parametrize(
+    "expression", ["lang:zh", "author:nobody OR 起", "source:论坛", "起*", "车"]
+)
 def test_a_preview_reads_expressions_that_the_index_cannot_narrow(api, needs, expression):
     store(needs, "云雀发布新车", "起火")
     answer = api.post(f"{LISTS}/preview", json={"keywords": [expression]})
@@ -216,7 +232,14 @@ def test_a_preview_that_reached_its_budget_says_so(needs, budget, count, complet
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"exclude": ["x"]}, {"aliases": ["x"], "days": 0}, {"aliases": ["x"], "days": 32}, {"aliases": [""]}]
+    "body",
+    [
+        {},
+        {"exclude": ["x"]},
+        {"aliases": ["x"], "days": 0},
+        {"aliases": ["x"], "days": 32},
+        {"aliases": [""]},
+    ],
 )
 def test_a_preview_without_anything_to_look_for_is_refused(api, body):
     assert api.post(f"{LISTS}/preview", json=body).status_code == 422
@@ -224,5 +247,8 @@ def test_a_preview_without_anything_to_look_for_is_refused(api, body):
 
 def test_a_reader_may_preview_and_nothing_else(anonymous, key_for):
     header = key_for("read")
-    assert anonymous.post(f"{LISTS}/preview", json={"aliases": ["x"]}, headers=header).status_code == 200
+    assert (
+        anonymous.post(f"{LISTS}/preview", json={"aliases": ["x"]}, headers=header).status_code
+        == 200
+    )
     assert anonymous.post(f"{LISTS}/import", content="name\nx", headers=header).status_code == 403

@@ -18,7 +18,11 @@ def test_a_full_bucket_gives_its_tokens_then_one_a_second():
     limit = RateLimit(60, clock)
     taken = [limit.take("a") for _ in range(61)]
     assert [one.is_exceeded for one in taken] == [False] * 60 + [True]
-    assert taken[0].headers == {"RateLimit-Limit": "60", "RateLimit-Remaining": "59", "RateLimit-Reset": "1"}
+    assert taken[0].headers == {
+        "RateLimit-Limit": "60",
+        "RateLimit-Remaining": "59",
+        "RateLimit-Reset": "1",
+    }
     assert taken[60].headers["Retry-After"] == "1"
     clock.at = 1.0
     assert not limit.take("a").is_exceeded

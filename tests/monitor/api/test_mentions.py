@@ -41,7 +41,12 @@ def lists(api) -> dict[str, int]:
 def stored(api, lists):
     """Four posts: one bad for 青禾, one good for 云雀, one of both, one of neither."""
     rows = [
-        row(1, "青禾手机充电起火,客服推诿,要求退货", published_at="2026-03-10T01:00:00Z", title="投诉"),
+        row(
+            1,
+            "青禾手机充电起火,客服推诿,要求退货",
+            published_at="2026-03-10T01:00:00Z",
+            title="投诉",
+        ),
         row(2, "云雀汽车真好开,非常满意,推荐", published_at="2026-03-10T02:00:00Z"),
         row(3, "青禾和云雀今天同时公布时间表", published_at="2026-03-10T03:00:00Z", source="新闻"),
         row(4, "今天天气不错", published_at="2026-03-10T04:00:00Z"),
@@ -74,7 +79,11 @@ def test_a_mention_carries_its_post_its_list_and_why_it_matched(api, stored):
         pytest.param({}, ["青禾云雀", "青禾青禾", "云雀云雀", "青禾青禾"], id="all, newest first"),
         pytest.param({"keyword_list": "云雀"}, ["青禾云雀", "云雀云雀"], id="one list"),
         pytest.param({"sentiment": "negative"}, ["青禾青禾"], id="sentiment"),
-        pytest.param({"since": "2026-03-10T02:00:00Z", "until": "2026-03-10T03:00:00Z"}, ["云雀云雀"], id="time, half open"),
+        pytest.param(
+            {"since": "2026-03-10T02:00:00Z", "until": "2026-03-10T03:00:00Z"},
+            ["云雀云雀"],
+            id="time, half open",
+        ),
         pytest.param({"q": "起火 OR 满意"}, ["云雀云雀", "青禾青禾"], id="search"),
         pytest.param({"q": "起火", "keyword_list": "云雀"}, [], id="search in a list"),
     ],
@@ -97,9 +106,13 @@ def test_a_tier_asks_for_mentions_under_an_alert_of_it(api, needs, stored, clock
 
     at = clock.now.replace(hour=2, minute=30)
     with needs.database.write() as connection:
-        connection.execute(insert(alert), [alert_row(stored["云雀"], 3, at, at + timedelta(minutes=10))])
+        connection.execute(
+            insert(alert), [alert_row(stored["云雀"], 3, at, at + timedelta(minutes=10))]
+        )
         connection.execute(insert(alert), [alert_row(stored["青禾"], 2, at)])
-    assert texts(api.get(MENTIONS, params={"tier": "orange"})) == ["云雀云雀"]  # in the hour before it opened
+    assert texts(api.get(MENTIONS, params={"tier": "orange"})) == [
+        "云雀云雀"
+    ]  # in the hour before it opened
     assert texts(api.get(MENTIONS, params={"tier": "yellow"})) == ["青禾青禾"]
     assert texts(api.get(MENTIONS, params={"tier": "red"})) == []
     assert api.get(MENTIONS, params={"tier": "none"}).status_code == 422
@@ -147,7 +160,9 @@ def test_an_id_is_settled_only_when_no_writer_can_show_a_lower_one(api, needs, s
     slow_id = slow.execute(insert(mention).values(fresh).returning(mention.c.id)).scalar_one()
     with database.write() as quick:
         quick_id = quick.execute(
-            insert(mention).values({**fresh, "keyword_list_id": stored["云雀"]}).returning(mention.c.id)
+            insert(mention)
+            .values({**fresh, "keyword_list_id": stored["云雀"]})
+            .returning(mention.c.id)
         ).scalar_one()
     assert slow_id < quick_id
     with database.read() as connection:
@@ -170,12 +185,23 @@ def test_a_corrected_label_moves_the_counts_and_says_who(api, stored, anonymous,
     for _ in range(2):  # twice is once
         reply = api.patch(f"{MENTIONS}/{key}", json={"sentiment": "positive"})
         assert MentionOut.model_validate(reply.json())
-        assert (reply.json()["sentiment"], reply.json()["score"], reply.json()["label_by"]) == ("positive", 1.0, "admin")
+        assert (reply.json()["sentiment"], reply.json()["score"], reply.json()["label_by"]) == (
+            "positive",
+            1.0,
+            "admin",
+        )
         assert counts() == (negative - 1, neutral, positive + 1)
-    assert anonymous.patch(f"{MENTIONS}/{key}", json={"sentiment": "neutral"}, headers=key_for("read")).status_code == 403
+    assert (
+        anonymous.patch(
+            f"{MENTIONS}/{key}", json={"sentiment": "neutral"}, headers=key_for("read")
+        ).status_code
+        == 403
+    )
 
 
-@pytest.mark.parametrize("body", [{}, {"sentiment": "unknown"}, {"sentiment": "negative", "score": 1}, []])
+@pytest.mark.parametrize(
+    "body", [{}, {"sentiment": "unknown"}, {"sentiment": "negative", "score": 1}, []]
+)
 def test_a_label_that_is_none_is_422(api, stored, body):
     assert api.patch(f"{MENTIONS}/1", json=body).status_code == 422
 
@@ -186,17 +212,27 @@ def test_a_mention_that_is_not_there_is_404(api):
 
 
 def test_an_export_is_a_sheet_that_runs_nothing(api, lists):
-    rows = [row(1, "=HYPERLINK(青禾)"), row(2, "＝1+青禾", author={"name": "@青禾", "followers": 1}), row(3, "青禾, \"引号\"\n换行")]
+    rows = [
+        row(1, "=HYPERLINK(青禾)"),
+        row(2, "＝1+青禾", author={"name": "@青禾", "followers": 1}),
+        row(3, '青禾, "引号"\n换行'),
+    ]
     api.post(BATCH, json=rows)
     reply = api.get(f"{MENTIONS}/export")
     assert reply.headers["content-type"] == "text/csv; charset=utf-8"
     assert "mentions.csv" in reply.headers["content-disposition"]
     assert reply.content.startswith(b"\xef\xbb\xbf")
     found = list(csv.DictReader(io.StringIO(reply.content.decode("utf-8-sig"), newline="")))
-    assert [one["text"] for one in found] == ["青禾, \"引号\"\n换行", "'＝1+青禾", "'=HYPERLINK(青禾)"]
+    assert [one["text"] for one in found] == [
+        '青禾, "引号"\n换行',
+        "'＝1+青禾",
+        "'=HYPERLINK(青禾)",
+    ]
     assert found[1]["author"] == "'@青禾"
     assert found[0]["keyword_list"] == "青禾"
-    assert not api.get(f"{MENTIONS}/export", params={"bom": "false"}).content.startswith(b"\xef\xbb\xbf")
+    assert not api.get(f"{MENTIONS}/export", params={"bom": "false"}).content.startswith(
+        b"\xef\xbb\xbf"
+    )
 
 
 @pytest.mark.parametrize(
@@ -217,7 +253,9 @@ def test_an_export_goes_over_all_pages_in_json_lines(api, lists):
     assert len({json.loads(line)["id"] for line in lines}) == len(lines) == 520
 
 
-@pytest.mark.parametrize("query", ["tier=grey", "keyword_list=x", "format=xlsx", "limit=5&format=csv", "q=%22%22"])
+@pytest.mark.parametrize(
+    "query", ["tier=grey", "keyword_list=x", "format=xlsx", "limit=5&format=csv", "q=%22%22"]
+)
 def test_what_an_export_does_not_know_is_422(api, query):
     assert api.get(f"{MENTIONS}/export?{query}").status_code == 422
 
@@ -234,8 +272,12 @@ def test_two_corrections_at_once_leave_counts_that_equal_a_recount(api, needs, s
         thread.start()
     for thread in threads:
         thread.join()
-    rows = api.get("/api/v1/trends", params={"keyword_list": stored["青禾"], "bucket": "1h"}).json()["data"]
+    rows = api.get(
+        "/api/v1/trends", params={"keyword_list": stored["青禾"], "bucket": "1h"}
+    ).json()["data"]
     with needs.database.read() as connection:
-        kept = connection.scalars(select(mention.c.sentiment).where(mention.c.keyword_list_id == stored["青禾"])).all()
+        kept = connection.scalars(
+            select(mention.c.sentiment).where(mention.c.keyword_list_id == stored["青禾"])
+        ).all()
     for label in ("negative", "neutral", "positive"):
         assert sum(one[label] for one in rows) == kept.count(label)

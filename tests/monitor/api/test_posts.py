@@ -34,7 +34,12 @@ def statuses(answer: dict[str, Any]) -> list[str]:
 
 
 def test_each_row_of_a_batch_gets_its_answer_and_good_rows_are_kept(api):
-    rows = [row(1), {"source": "客服工单", "text": "  "}, row(2, author={"name": "阿岚", "followers": "many"}), row(3)]
+    rows = [
+        row(1),
+        {"source": "客服工单", "text": "  "},
+        row(2, author={"name": "阿岚", "followers": "many"}),
+        row(3),
+    ]
     reply = api.post(BATCH, json=rows)
     answer = reply.json()
     assert reply.status_code == 200
@@ -42,7 +47,13 @@ def test_each_row_of_a_batch_gets_its_answer_and_good_rows_are_kept(api):
     assert [one["index"] for one in answer["rows"]] == [0, 1, 2, 3]
     assert answer["rows"][1]["pointer"] == "#/1/text"
     assert answer["rows"][2]["pointer"] == "#/2/author/followers"
-    assert answer | {"rows": None} == {"created": 2, "duplicate": 0, "updated": 0, "rejected": 2, "rows": None}
+    assert answer | {"rows": None} == {
+        "created": 2,
+        "duplicate": 0,
+        "updated": 0,
+        "rejected": 2,
+        "rows": None,
+    }
     assert BatchAnswer.model_validate(answer)
     assert len(api.get(POSTS).json()["data"]) == 2
 
@@ -56,7 +67,9 @@ def test_a_batch_sent_twice_changes_nothing(api):
 
 def test_an_edited_row_updates_its_post_and_keeps_its_publication_time(api):
     api.post(BATCH, json=[row(1)])
-    answer = api.post(BATCH, json=[row(1, text="已更正:无起火", published_at="2026-03-10T13:05:00+08:00")]).json()
+    answer = api.post(
+        BATCH, json=[row(1, text="已更正:无起火", published_at="2026-03-10T13:05:00+08:00")]
+    ).json()
     assert statuses(answer) == ["updated"]
     post = api.get(f"{POSTS}/{answer['rows'][0]['id']}").json()
     assert post["text"] == "已更正:无起火"
@@ -73,12 +86,18 @@ def test_repeats_inside_one_batch_are_told_from_edits(api):
 
 def test_ndjson_is_read_line_by_line_and_a_broken_line_is_one_rejection(api):
     body = "\n".join([json.dumps(row(1)), "", "{broken", json.dumps(row(2))])
-    reply = api.post(BATCH, content=body.encode(), headers={"Content-Type": "application/x-ndjson; charset=utf-8"})
+    reply = api.post(
+        BATCH,
+        content=body.encode(),
+        headers={"Content-Type": "application/x-ndjson; charset=utf-8"},
+    )
     assert statuses(reply.json()) == ["created", "rejected", "created"]
 
 
 def test_a_gzipped_body_is_unpacked(api):
-    packed = gzip.compress(json.dumps([row(1)]).encode()[:20]) + gzip.compress(json.dumps([row(1)]).encode()[20:])
+    packed = gzip.compress(json.dumps([row(1)]).encode()[:20]) + gzip.compress(
+        json.dumps([row(1)]).encode()[20:]
+    )
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     assert statuses(api.post(BATCH, content=packed, headers=headers).json()) == ["created"]
 
@@ -91,14 +110,23 @@ JSON = {"Content-Type": "application/json"}
     ("body", "headers", "status"),
     [
         pytest.param(HUGE, {**JSON, "Content-Encoding": "gzip"}, 413, id="a gzip bomb"),
-        pytest.param(b"\x1f\x8b\x08broken", {**JSON, "Content-Encoding": "gzip"}, 400, id="damaged gzip"),
-        pytest.param(gzip.compress(b"[]")[:-5], {**JSON, "Content-Encoding": "gzip"}, 400, id="truncated gzip"),
+        pytest.param(
+            b"\x1f\x8b\x08broken", {**JSON, "Content-Encoding": "gzip"}, 400, id="damaged gzip"
+        ),
+        pytest.param(
+            gzip.compress(b"[]")[:-5],
+            {**JSON, "Content-Encoding": "gzip"},
+            400,
+            id="truncated gzip",
+        ),
         pytest.param(b"[]", {**JSON, "Content-Encoding": "br"}, 415, id="another encoding"),
         pytest.param(b"[]", {"Content-Type": "text/plain"}, 415, id="another type"),
         pytest.param(b"[1,", JSON, 400, id="broken JSON"),
         pytest.param(b"[" * 2_000_000, JSON, 400, id="deep JSON"),
         pytest.param(b'{"source":"a"}', JSON, 422, id="no array"),
-        pytest.param(b"[" + b",".join([b"{}"] * (MOST_ROWS + 1)) + b"]", JSON, 413, id="too many rows"),
+        pytest.param(
+            b"[" + b",".join([b"{}"] * (MOST_ROWS + 1)) + b"]", JSON, 413, id="too many rows"
+        ),
         pytest.param(b"x" * (MOST_BYTES + 1), JSON, 413, id="too many bytes"),
     ],
 )
@@ -142,10 +170,21 @@ def test_a_lone_surrogate_is_rejected_and_not_an_error():
 @pytest.mark.parametrize(
     ("published_at", "stored", "precision"),
     [
-        pytest.param("2026-03-10T13:00:00+08:00", "2026-03-10T05:00:00Z", "exact", id="with a zone"),
-        pytest.param("2026-03-10 13:00:00", "2026-03-10T05:00:00Z", "exact", id="without a zone: Shanghai"),
-        pytest.param("2026-03-10T05:22:00Z", "2026-03-10T05:22:00Z", "exact", id="a little ahead is forgiven"),
-        pytest.param("2030-01-01T00:00:00Z", "2026-03-10T05:08:00Z", "inferred", id="far ahead is not believed"),
+        pytest.param(
+            "2026-03-10T13:00:00+08:00", "2026-03-10T05:00:00Z", "exact", id="with a zone"
+        ),
+        pytest.param(
+            "2026-03-10 13:00:00", "2026-03-10T05:00:00Z", "exact", id="without a zone: Shanghai"
+        ),
+        pytest.param(
+            "2026-03-10T05:22:00Z", "2026-03-10T05:22:00Z", "exact", id="a little ahead is forgiven"
+        ),
+        pytest.param(
+            "2030-01-01T00:00:00Z",
+            "2026-03-10T05:08:00Z",
+            "inferred",
+            id="far ahead is not believed",
+        ),
         pytest.param(None, "2026-03-10T05:08:00Z", "inferred", id="no date"),
         pytest.param(1773118800, "2026-03-10T05:00:00Z", "exact", id="unix seconds"),
     ],
@@ -156,7 +195,9 @@ def test_publication_times_are_read_as_documented(api, published_at, stored, pre
     assert (post["published_at"], post["precision"]) == (stored, precision)
 
 
-@pytest.mark.parametrize("text", ["someday", "0001-01-01T00:00:00+14:00", "1969-12-31T00:00:00Z", "9999-99-99"])
+@pytest.mark.parametrize(
+    "text", ["someday", "0001-01-01T00:00:00+14:00", "1969-12-31T00:00:00Z", "9999-99-99"]
+)
 def test_an_absurd_date_rejects_its_row_and_makes_no_source(api, text):
     answer = api.post(BATCH, json=[row(published_at=text, source="nobody")]).json()
     assert answer["rows"][0]["pointer"] == "#/0/published_at"
@@ -171,7 +212,9 @@ def test_an_unknown_source_name_becomes_a_push_source(api):
 
 def test_without_an_external_id_the_url_is_taken_else_the_content():
     def chosen(**changes: Any) -> str:
-        return external_id_of(read_row(json.dumps({"source": "a", "text": "b", **changes}).encode()))
+        return external_id_of(
+            read_row(json.dumps({"source": "a", "text": "b", **changes}).encode())
+        )
 
     assert chosen(external_id="7", url="https://a.example/1") == "7"
     assert chosen(url="https://a.example/1") == "https://a.example/1"
@@ -223,7 +266,11 @@ def test_a_post_is_put_under_its_key_once_and_edited_under_it(api):
     assert first.headers["location"] == f"/api/v1/posts/{first.json()['id']}"
     assert (first.json()["source"], first.json()["external_id"]) == ("门店", "a/b")
     second = api.put(place, json={"text": "没有起火", "external_id": "a/b"})
-    assert (second.status_code, second.json()["id"], second.json()["text"]) == (200, first.json()["id"], "没有起火")
+    assert (second.status_code, second.json()["id"], second.json()["text"]) == (
+        200,
+        first.json()["id"],
+        "没有起火",
+    )
 
 
 @pytest.mark.parametrize(
@@ -238,7 +285,10 @@ def test_a_post_is_put_under_its_key_once_and_edited_under_it(api):
 )
 def test_a_bad_body_under_a_key_is_a_problem(api, body, status):
     reply = api.put(f"{POSTS}/by-key/s/1", content=body, headers=JSON)
-    assert (reply.status_code, reply.headers["content-type"]) == (status, "application/problem+json")
+    assert (reply.status_code, reply.headers["content-type"]) == (
+        status,
+        "application/problem+json",
+    )
 
 
 @pytest.mark.parametrize(
@@ -250,7 +300,9 @@ def test_a_bad_body_under_a_key_is_a_problem(api, body, status):
         ("GET", POSTS, "respond", 200),
     ],
 )
-def test_pushing_needs_ingest_and_reading_needs_read(anonymous, key_for, method, path, scope, status):
+def test_pushing_needs_ingest_and_reading_needs_read(
+    anonymous, key_for, method, path, scope, status
+):
     headers = key_for(scope)
     body = {"json": [row()]} if method == "POST" else {}
     assert anonymous.request(method, path, headers=headers, **body).status_code == status
@@ -285,8 +337,12 @@ def test_posts_come_newest_first_and_are_described_as_they_are(api, three):
 def test_filters_narrow_and_values_of_one_filter_are_alternatives(api, three):
     sources = {one["name"]: one["id"] for one in api.get("/api/v1/sources").json()["data"]}
     assert ids(api.get(POSTS, params={"source": sources["论坛"]})) == [three[1]]
-    assert ids(api.get(POSTS, params={"source": list(sources.values()), "kind": "review"})) == [three[2]]
-    assert ids(api.get(POSTS, params={"since": "2026-03-10T03:00:00Z", "until": "2026-03-10T04:00:00Z"})) == [three[2]]
+    assert ids(api.get(POSTS, params={"source": list(sources.values()), "kind": "review"})) == [
+        three[2]
+    ]
+    assert ids(
+        api.get(POSTS, params={"since": "2026-03-10T03:00:00Z", "until": "2026-03-10T04:00:00Z"})
+    ) == [three[2]]
     assert ids(api.get(POSTS, params={"until": "2026-03-10 11:00"})) == [three[1]]
     labels = {one["id"]: one["sentiment"] for one in api.get(POSTS).json()["data"]}
     expected = [key for key in (three[0], three[2], three[1]) if labels[key] == "negative"]
@@ -332,7 +388,9 @@ def test_following_goes_on_from_the_last_cursor_and_sees_a_late_post_with_an_old
     assert not first["has_more"]
     nothing = api.get(POSTS, params={"order": "ingested", "cursor": first["next_cursor"]}).json()
     assert nothing["data"] == []
-    late = api.post(BATCH, json=[row(3, published_at="2020-01-01T00:00:00Z")]).json()["rows"][0]["id"]
+    late = api.post(BATCH, json=[row(3, published_at="2020-01-01T00:00:00Z")]).json()["rows"][0][
+        "id"
+    ]
     later = api.get(POSTS, params={"order": "ingested", "cursor": nothing["next_cursor"]}).json()
     assert [one["id"] for one in later["data"]] == [late]
 
@@ -375,7 +433,7 @@ def test_a_post_explains_itself_with_words_risks_and_mentions(api):
     (mention,) = explanation["mentions"]
     assert mention["keyword_list"]["name"] == "青禾"
     assert set(mention["keywords"]) == {"青禾", "电池 NEAR/5 起火"}
-    assert [text[hit["start"] : hit["end"]] for hit in mention["hits"]][0] == "青禾"
+    assert next(text[hit["start"] : hit["end"]] for hit in mention["hits"]) == "青禾"
 
 
 @pytest.mark.parametrize("path", [f"{POSTS}/7", f"{POSTS}/7/explanation"])

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from monitor.bus import LocalBus
 from monitor.pipeline.analyse import analyse_batches
-from monitor.pipeline.collect import Collecting, Politeness, collect_due
+from monitor.pipeline.collect import Collector, Politeness
 from monitor.storage import sources
 from monitor.storage.tables import post
 
@@ -62,7 +62,7 @@ def line(house):
     def turn(analyse=True):
         async def whole():
             bus = LocalBus()
-            needs = Collecting(
+            collector = Collector(
                 database=house.database,
                 bus=bus,
                 http=site,
@@ -70,7 +70,8 @@ def line(house):
                 owner="t",
                 clock=house.clock,
             )
-            visited = await collect_due(needs)
+            visited = await collector.collect_due()
+            await collector.drain()
             if analyse:
                 while await analyse_batches(house.analysing, bus, wait=timedelta(0)):
                     pass

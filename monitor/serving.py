@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 
 from monitor import auth
+from monitor.api.stream import streams_in
 from monitor.app import App, StartError
 from monitor.storage import keys
 
@@ -67,8 +68,9 @@ def first_keys(app: App) -> None:
 @contextlib.asynccontextmanager
 async def serving(app: App, listener: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
     """Serve API and pages on this socket; the task given ends at SIGTERM or SIGINT."""
+    web = app.web()
     config = uvicorn.Config(
-        app.web(),
+        web,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -77,21 +79,23 @@ async def serving(app: App, listener: socket.socket) -> AsyncIterator[asyncio.Ta
         proxy_headers=False,
     )
     server = _Server(config)
+    streams = streams_in(web)
+
+    def stop() -> None:
+        streams.stop()  # an open stream would hold the server up
+        server.should_exit = True
+
     loop = asyncio.get_running_loop()
     for name in STOP_SIGNALS:
-        loop.add_signal_handler(name, _stop, server)
+        loop.add_signal_handler(name, stop)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield task
     finally:
-        server.should_exit = True
+        stop()
         await task
         for name in STOP_SIGNALS:
             loop.remove_signal_handler(name)
-
-
-def _stop(server: uvicorn.Server) -> None:
-    server.should_exit = True
 
 
 async def serve(app: App) -> None:

@@ -72,6 +72,8 @@ def setup_logging(level: str = "INFO", stream: IO[str] | None = None) -> None:
     Raises:
         ValueError: an unknown level.
     """
+    root = logging.getLogger()
+    root.setLevel(level.upper())
     out = stream or sys.stderr
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -101,9 +103,7 @@ def setup_logging(level: str = "INFO", stream: IO[str] | None = None) -> None:
             ],
         )
     )
-    root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
     for name in ("httpx", "httpcore", "alembic.runtime.migration", "apscheduler"):
         logging.getLogger(name).setLevel(logging.WARNING)  # they tell every request and every tick
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):

@@ -14,6 +14,7 @@ import pytest
 
 from monitor.storage import migrate
 from monitor.storage.engine import Database
+from monitor.storage.tables import metadata
 
 POSTGRES = os.environ.get("MONITOR_TEST_POSTGRES", "postgresql://127.0.0.1:5432/postgres")
 
@@ -56,17 +57,19 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres_server: str) -> Iterator[str]:
-    """The name of a migrated PostgreSQL database to copy."""
-    name = _random_name()
+def one_postgres(postgres_server: str) -> Iterator[Database]:
+    """One migrated PostgreSQL database for the whole run: making one costs a checkpoint."""
+    name = f"jianwei_test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres_server, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
+        admin.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+        root = postgres_server.replace("postgresql:", "postgresql+psycopg:").rsplit("/", 1)[0]
+        database = Database(f"{root}/{name}")
         try:
-            database = Database(_address(postgres_server, name))
             migrate.upgrade(database)
-            database.close()
-            yield name
+            yield database
         finally:
+            database.close()
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -76,17 +79,13 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     if request.param == "sqlite":
         yield request.getfixturevalue("sqlite_database")
         return
-    server = request.getfixturevalue("postgres_server")
-    template = request.getfixturevalue("migrated_postgres")
-    name = _random_name()
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
-        database = Database(_address(server, name))
-        try:
-            yield database
-        finally:
-            database.close()
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    database: Database = request.getfixturevalue("one_postgres")
+    yield database
+    database.close()  # connections that a test left in a transaction would block the next line
+    with database.write() as connection:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS stray")
+        names = ", ".join([*metadata.tables, "post_search"])
+        connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
 
 
 @pytest.fixture
@@ -97,11 +96,3 @@ def sqlite_database(tmp_path: Path, migrated_file: Path) -> Iterator[Database]:
     database = Database(f"sqlite:///{path}")
     yield database
     database.close()
-
-
-def _random_name() -> str:
-    return f"jianwei_test_{uuid.uuid4().hex[:12]}"
-
-
-def _address(server: str, name: str) -> str:
-    return f"{server.replace('postgresql:', 'postgresql+psycopg:').rsplit('/', 1)[0]}/{name}"

@@ -31,7 +31,7 @@ from monitor.api.filters import (
 )
 from monitor.api.incoming import inflated, split
 from monitor.api.ingest import ingest
-from monitor.api.problems import Problem, Wrong, invalid, not_found
+from monitor.api.problems import MEDIA_TYPE, Problem, Wrong, invalid, not_found
 from monitor.api.schemas import Id
 from monitor.api.schemas_posts import (
     BatchAnswer,
@@ -54,6 +54,10 @@ Lang = Annotated[str, Field(pattern="^[A-Za-z0-9-]{1,20}$")]
 Langs = Annotated[
     list[Lang], Query(alias="lang", max_length=MOST_VALUES, description="As stored: zh, en …")
 ]
+UNREADABLE: dict[str, Any] = {
+    "description": "Neither JSON nor NDJSON, or an encoding other than gzip",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
 COPIED = (
     "id", "source_id", "source", "source_kind", "external_id", "kind", "url", "title", "text", "lang", "published_at",
     "precision", "edited_at", "ingested_at", "metrics", "rating", "sentiment", "score", "confidence",
@@ -105,7 +109,7 @@ def list_posts(  # noqa: PLR0913, PLR0917  # one parameter a filter
     "/batch",
     operation_id="ingest_posts",
     summary="Store a batch of posts",
-    responses={200: {"model": BatchAnswer}},
+    responses={200: {"model": BatchAnswer}, 415: UNREADABLE},
     openapi_extra=batch_body(),
 )
 async def ingest_posts(request: Request, needs: Needs, _: Ingester) -> Response:

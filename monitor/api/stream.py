@@ -43,9 +43,17 @@ CURSOR = re.compile(r"(\d{1,19})\.(\d{1,19})", re.ASCII)
 
 
 class Streams:
-    """The streams that are open in this process. ``stop`` ends them: a server waits for its answers."""
+    """The streams that are open in this process. ``stop`` ends them: a server waits for its answers.
 
-    def __init__(self) -> None:
+    A stream looks at the database when it is woken, and every ``look_seconds``; when it has been
+    silent for ``comment_seconds`` it sends a comment, so that proxies and readers keep it.
+    """
+
+    def __init__(
+        self, look_seconds: float = LOOK_SECONDS, comment_seconds: float = COMMENT_SECONDS
+    ) -> None:
+        self.look_seconds = look_seconds
+        self.comment_seconds = comment_seconds
         self.stopping = False
         self._wake: Callable[[], None] = lambda: None
         self._open: Counter[str] = Counter()
@@ -214,7 +222,7 @@ async def stream_events(  # noqa: PLR0913, PLR0917  # one parameter a query para
 
 
 def _topics(text: str | None) -> list[str]:
-    wanted = [part.strip() for part in (text or ",".join(TOPICS)).split(",")]
+    wanted = [part.strip() for part in (",".join(TOPICS) if text is None else text).split(",")]
     for name in wanted:
         if name not in TOPICS:
             raise invalid(
@@ -238,26 +246,26 @@ def _now(needs: Deps) -> Cursor:
 async def _events(
     request: Request, streams: Streams, following: Following, principal_id: str
 ) -> AsyncIterator[bytes]:
-    live = following.needs.live
+    live, time = following.needs.live, asyncio.get_running_loop().time
     with streams.opened(principal_id, live.notify):
         yield b"retry: %d\nid: %s\n\n" % (RETRY_MS, str(following.cursor).encode())
-        silent = 0.0
-        end = asyncio.get_running_loop().time() + LIFETIME_SECONDS
-        while not await _is_over(request, streams, end):
-            events = await run_in_threadpool(following.read)
-            for event in events:
-                yield event
-            silent = 0.0 if events else silent
-            if len(events) >= READ_AT_ONCE:
-                continue
-            if not await live.wait(LOOK_SECONDS):
-                silent += LOOK_SECONDS
-            if silent >= COMMENT_SECONDS:
+        spoke = began = time()
+        while not streams.stopping and time() - began < LIFETIME_SECONDS:
+            # waiting begins before reading: what is committed in between wakes us, too
+            woken = asyncio.create_task(live.wait(streams.look_seconds))
+            await asyncio.sleep(0)
+            try:
+                events = await run_in_threadpool(following.read)
+                for event in events:
+                    yield event
+                if not events:
+                    await woken
+            finally:
+                woken.cancel()
+            if events:
+                spoke = time()
+            elif time() - spoke >= streams.comment_seconds:
                 yield b": still here\n\n"
-                silent = 0.0
-
-
-async def _is_over(request: Request, streams: Streams, end: float) -> bool:
-    if streams.stopping or asyncio.get_running_loop().time() >= end:
-        return True
-    return await request.is_disconnected()
+                spoke = time()
+            if await request.is_disconnected():
+                return

@@ -31,6 +31,7 @@ from monitor.storage.tables import (
     to_micros,
 )
 
+NEAR = 50_000  # mentions looked through for several lists' latest, however few of them fit
 TIMED = (Precision.EXACT.value, Precision.MINUTE.value)
 
 
@@ -52,23 +53,20 @@ def newest_mentions(
 
     Each order is the one that an index answers.
     """
-    query = _mentions(list_ids).limit(limit)
-    if len(list_ids) == 1:
-        query = query.order_by(mention.c.published_at.desc(), mention.c.id.desc())
-    else:
-        query = query.order_by(mention.c.id.desc())
-    return list(connection.execute(query).mappings())
+    return list(connection.execute(_latest(_mentions(), list_ids).limit(limit)).mappings())
 
 
 def mentions_after(
     connection: Connection, list_ids: Sequence[int], *, after_id: int, until_id: int, limit: int
 ) -> list[RowMapping]:
     """Return the mentions with ids in (after_id, until_id], the latest stored ``limit`` of them, newest first."""
-    query = _mentions(list_ids).where(mention.c.id > after_id, mention.c.id <= until_id)
+    query = _mentions().where(
+        _unindexed(list_ids), mention.c.id > after_id, mention.c.id <= until_id
+    )
     return list(connection.execute(query.order_by(mention.c.id.desc()).limit(limit)).mappings())
 
 
-def _mentions(list_ids: Sequence[int]) -> Select[Any]:
+def _mentions() -> Select[Any]:
     return (
         select(
             mention.c.id, mention.c.post_id, mention.c.published_at, mention.c.sentiment, mention.c.score,
@@ -80,8 +78,22 @@ def _mentions(list_ids: Sequence[int]) -> Select[Any]:
         .join(post, post.c.id == mention.c.post_id)
         .join(source, source.c.id == mention.c.source_id)
         .join(keyword_list, keyword_list.c.id == mention.c.keyword_list_id)
-        .where(mention.c.keyword_list_id.in_(list_ids))
     )  # fmt: skip
+
+
+def _latest(query: Select[Any], list_ids: Sequence[int]) -> Select[Any]:
+    """Return the query over these lists' mentions, in the order that an index answers."""
+    if len(list_ids) == 1:
+        one = query.where(mention.c.keyword_list_id == list_ids[0])
+        return one.order_by(mention.c.published_at.desc(), mention.c.id.desc())
+    newest = select(func.max(mention.c.id)).scalar_subquery()
+    near = query.where(_unindexed(list_ids), mention.c.id > newest - NEAR)
+    return near.order_by(mention.c.id.desc())
+
+
+def _unindexed(list_ids: Sequence[int]) -> ColumnElement[bool]:
+    """Match these lists while walking by id: through the lists' index SQLite would sort all their rows."""
+    return (mention.c.keyword_list_id + 0).in_(list_ids)
 
 
 def delays(
@@ -97,13 +109,13 @@ def delays(
         .join(post, post.c.id == mention.c.post_id)
         .join(source, source.c.id == mention.c.source_id)
         .where(
-            _published(list_ids, since, until),
+            mention.c.published_at >= since,
+            mention.c.published_at < until,
             post.c.precision.in_(TIMED),
             mention.c.published_at >= source.c.created_at,
         )
-        .order_by(mention.c.published_at.desc())
-        .limit(limit)
     )
+    query = _latest(query, list_ids).limit(limit)
     rows = connection.execute(query)
     return [(row[0], max(row[1] - row[0], timedelta(0))) for row in rows]
 
@@ -134,7 +146,11 @@ def reach(
     slot = ((published - to_micros(since)) // (step // MICROSECOND)).label("slot")
     query = (
         select(slot, func.count(), func.count(mention.c.reach), func.sum(mention.c.reach))
-        .where(_published(list_ids, since, until))
+        .where(
+            mention.c.keyword_list_id.in_(list_ids),
+            mention.c.published_at >= since,
+            mention.c.published_at < until,
+        )
         .group_by(slot)
         .order_by(slot)
     )
@@ -147,14 +163,6 @@ def reach(
         )
         for row in connection.execute(query)
     ]
-
-
-def _published(list_ids: Sequence[int], since: datetime, until: datetime) -> ColumnElement[bool]:
-    return (
-        mention.c.keyword_list_id.in_(list_ids)
-        & (mention.c.published_at >= since)
-        & (mention.c.published_at < until)
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, exists, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, exists, select, tuple_
 
 from analysis.model import Document, Span, Tier
 from analysis.query import Query, evaluate
@@ -29,6 +29,7 @@ from monitor.storage.tables import (
 
 SCANNED_AT_ONCE = 250
 SCANNED_A_CALL = 5_000
+MOST_BRANCHES = 100
 ALERT_LEAD = timedelta(hours=1)  # the longest window that a signal looks at
 
 
@@ -89,11 +90,15 @@ class PageOfRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Listing:
-    """A table to be paged: its statement without order, and what its order is made of."""
+    """A table to be paged in two steps: first the ids of a page, then whole rows of only those.
 
-    statement: Select[Any]
-    published_at: ColumnElement[datetime]
-    id: ColumnElement[int]
+    ``branches`` select id and publication time; the page is merged from the best of each. One
+    branch a keyword list reads an index in its order, where one query over all would sort.
+    """
+
+    branches: Sequence[Select[Any]]
+    rows: Select[Any]
+    table: Table
 
 
 def posts(
@@ -109,14 +114,15 @@ def posts(
 
     A search reads at most 5,000 candidates a call: the page may be short, or empty, and go on.
     """
-    statement = _narrowed(database, _posts(), filters).where(
-        *among(post.c.sentiment, filters.sentiments), *among(post.c.source_id, filters.source_ids)
+    ids = select(post.c.id, post.c.published_at).where(
+        *_common(post, filters),
+        *_found_by_index(database, filters.query),
+        *among(post.c.kind, filters.kinds),
+        *among(post.c.lang, filters.langs),
     )
     if order is Order.INGESTED:
-        statement = statement.where(
-            post.c.id <= settled(database, connection, post, after=_id(after))
-        )
-    listing = _Listing(statement=statement, published_at=post.c.published_at, id=post.c.id)
+        ids = ids.where(post.c.id <= settled(database, connection, post, after=_id(after)))
+    listing = _Listing(branches=[ids], rows=_posts(), table=post)
     return _page(connection, listing, filters.query, order=order, after=after, limit=limit)
 
 
@@ -130,17 +136,23 @@ def mentions(
     limit: int,
 ) -> PageOfRows:
     """Return up to ``limit`` mentions after a position, each with its post, source and list."""
-    statement = _mentions_of(database, filters)
+    ids = select(mention.c.id, mention.c.published_at).where(*_of_mentions(database, filters))
+    if filters.query is not None:
+        ids = ids.join(post, post.c.id == mention.c.post_id)
     if order is Order.INGESTED:
         horizon = settled(database, connection, mention, after=_id(after))
-        statement = statement.where(mention.c.id <= horizon)
-    listing = _Listing(
-        statement=statement,
-        # Both columns hold the same; each has the index that its kind of question needs.
-        published_at=(mention if len(filters.keyword_list_ids) == 1 else post).c.published_at,
-        id=mention.c.id,
-    )
+        branches = [ids.where(mention.c.id <= horizon, *_of_lists(filters))]
+    else:
+        branches = _branches(connection, ids, filters)
+    listing = _Listing(branches=branches, rows=_mentions(), table=mention)
     return _page(connection, listing, filters.query, order=order, after=after, limit=limit)
+
+
+def _branches(connection: Connection, ids: Select[Any], filters: Filters) -> list[Select[Any]]:
+    lists = filters.keyword_list_ids or connection.scalars(select(keyword_list.c.id)).all()
+    if len(lists) > MOST_BRANCHES or filters.query is not None:
+        return [ids.where(*among(mention.c.keyword_list_id, filters.keyword_list_ids))]
+    return [ids.where(mention.c.keyword_list_id == list_id) for list_id in dict.fromkeys(lists)]
 
 
 def mentions_between(
@@ -153,8 +165,11 @@ def mentions_between(
     limit: int,
 ) -> list[RowMapping]:
     """Return up to ``limit`` mentions with ids in (after_id, until_id], by id."""
-    statement = _mentions_of(database, filters).where(
-        mention.c.id > after_id, mention.c.id <= until_id
+    statement = _mentions().where(
+        *_of_mentions(database, filters),
+        *_of_lists(filters),
+        mention.c.id > after_id,
+        mention.c.id <= until_id,
     )
     return list(connection.execute(statement.order_by(mention.c.id).limit(limit)).mappings())
 
@@ -209,26 +224,36 @@ def _mentions() -> Select[Any]:
     )
 
 
-def _mentions_of(database: Database, filters: Filters) -> Select[Any]:
-    statement = _narrowed(database, _mentions(), filters).where(
-        *among(mention.c.sentiment, filters.sentiments),
-        *among(mention.c.source_id, filters.source_ids),
-        *among(mention.c.keyword_list_id, filters.keyword_list_ids),
-    )
-    return statement.where(_under_alert(filters.tiers)) if filters.tiers else statement
+def _of_mentions(database: Database, filters: Filters) -> list[ColumnElement[bool]]:
+    return [
+        *_common(mention, filters),
+        *_found_by_index(database, filters.query),
+        *([_under_alert(filters.tiers)] if filters.tiers else []),
+    ]
 
 
-def _narrowed(database: Database, statement: Select[Any], filters: Filters) -> Select[Any]:
-    """Apply what posts and mentions have in common."""
-    if filters.since is not None:
-        statement = statement.where(post.c.published_at >= filters.since)
-    if filters.until is not None:
-        statement = statement.where(post.c.published_at < filters.until)
-    if filters.query is not None:
-        condition = search.candidates(database, prefilter(filters.query))
-        if condition is not None:
-            statement = statement.where(condition)
-    return statement.where(*among(post.c.kind, filters.kinds), *among(post.c.lang, filters.langs))
+def _of_lists(filters: Filters) -> list[ColumnElement[bool]]:
+    """Return the condition on lists, written so that no index of theirs is taken.
+
+    Who follows by id reads the few rows after one: walking a whole list to find them is slower.
+    """
+    return among(mention.c.keyword_list_id + 0, filters.keyword_list_ids)
+
+
+def _common(table: Table, filters: Filters) -> list[ColumnElement[bool]]:
+    """Return the conditions on columns that posts and mentions both have."""
+    since, until = filters.since, filters.until
+    return [
+        *([] if since is None else [table.c.published_at >= since]),
+        *([] if until is None else [table.c.published_at < until]),
+        *among(table.c.sentiment, filters.sentiments),
+        *among(table.c.source_id, filters.source_ids),
+    ]
+
+
+def _found_by_index(database: Database, query: Query | None) -> list[ColumnElement[bool]]:
+    condition = None if query is None else search.candidates(database, prefilter(query))
+    return [] if condition is None else [condition]
 
 
 def among(column: ColumnElement[Any], values: Sequence[object]) -> list[ColumnElement[bool]]:
@@ -258,40 +283,64 @@ def _page(
     after: Position | None,
     limit: int,
 ) -> PageOfRows:
-    following = order is Order.INGESTED
     chunk = limit + 1 if query is None else SCANNED_AT_ONCE
     found: list[Found] = []
     scanned, position = 0, after
     while True:
-        rows = connection.execute(_ordered(listing, order, position).limit(chunk)).mappings().all()
-        for row in rows:
+        places = _places(connection, listing, order, position, chunk)
+        for row in _rows(connection, listing, places):
             hits = _hits(query, row)
             if hits is None:
                 continue
             if len(found) == limit:
-                return PageOfRows(
-                    found=found, position=_position(found[-1].row, order), has_more=True
-                )
+                last = _position(found[-1].row, order)
+                return PageOfRows(found=found, position=last, has_more=True)
             found.append(Found(row=row, hits=hits if query else None))
-        scanned += len(rows)
-        position = _position(rows[-1], order) if rows else position
-        if len(rows) < chunk:
-            end = (position or START) if following else None
+        scanned += len(places)
+        position = places[-1] if places else position
+        if len(places) < chunk:
+            end = (position or START) if order is Order.INGESTED else None
             return PageOfRows(found=found, position=end, has_more=False)
         if scanned >= SCANNED_A_CALL:
             return PageOfRows(found=found, position=position, has_more=True)
 
 
-def _ordered(listing: _Listing, order: Order, after: Position | None) -> Select[Any]:
+def _places(
+    connection: Connection, listing: _Listing, order: Order, after: Position | None, limit: int
+) -> list[Position]:
+    """Return where the next ``limit`` rows stand, in order."""
+    found = [
+        _position(row, order)
+        for branch in listing.branches
+        for row in connection.execute(
+            _ordered(listing.table, branch, order, after).limit(limit)
+        ).mappings()
+    ]
+    found.sort(key=lambda place: (place.micros, place.id), reverse=order is Order.PUBLISHED)
+    return found[:limit]
+
+
+def _rows(
+    connection: Connection, listing: _Listing, places: Sequence[Position]
+) -> Iterator[RowMapping]:
+    """Yield the whole rows in the order of ``places``; one deleted in between is left out."""
+    wanted = listing.rows.where(listing.table.c.id.in_([place.id for place in places]))
+    rows = {row["id"]: row for row in connection.execute(wanted).mappings()}
+    return (rows[place.id] for place in places if place.id in rows)
+
+
+def _ordered(
+    table: Table, statement: Select[Any], order: Order, after: Position | None
+) -> Select[Any]:
     if order is Order.INGESTED:
-        return listing.statement.where(listing.id > _id(after)).order_by(listing.id)
-    statement = listing.statement.order_by(listing.published_at.desc(), listing.id.desc())
+        return statement.where(table.c.id > _id(after)).order_by(table.c.id)
+    statement = statement.order_by(table.c.published_at.desc(), table.c.id.desc())
     if after is None:
         return statement
     # the first condition is implied by the second, and the one that an index understands
     return statement.where(
-        listing.published_at <= after.micros,
-        tuple_(listing.published_at, listing.id) < (after.micros, after.id),
+        table.c.published_at <= after.micros,
+        tuple_(table.c.published_at, table.c.id) < (after.micros, after.id),
     )
 
 

@@ -217,6 +217,7 @@ def _counts(hours: Sequence[Cell], shown: Trend) -> Counts:
 
 
 def _speed(connection: Connection, choice: Choice, hours: Sequence[Cell], place: Place) -> Figure:
+    """Count the last twelve 5-minute buckets, the open one among them: 55 to 60 minutes."""
     since = rollups.floor_bucket(place.now) - HOUR + BUCKET
     last = sum(cell.count for cell in _read(connection, choice.ids, since, since + HOUR, BUCKET))
     day = series.window_of(Range.DAY, HOUR, now=place.now, zone=place.zone)

@@ -12,7 +12,7 @@ LANGUAGES: Final = (CHINESE, ENGLISH)
 
 WORDS: Final[Mapping[str, tuple[str, str]]] = {
     # frame
-    "brand": ("见微", "Jianwei"),
+    "brand": ("见微 Jianwei", "Jianwei"),
     "motto": ("见微知著 · 舆情预警", "early warning for brands"),
     "skip": ("跳到主要内容", "Skip to content"),
     "nav": ("主导航", "Main navigation"),
@@ -25,7 +25,6 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "lists.all": ("全部词表", "All keyword lists"),
     "lists.one": ("{kind} · {count} 个监测词", "{kind} · {count} expressions"),
     "lists.sum": ("{count} 个词表合计", "{count} lists together"),
-    "lists.go": ("切换", "Switch"),
     "range": ("时间范围", "Time range"),
     "range.24h": ("24 小时", "24 h"),
     "range.7d": ("7 天", "7 days"),
@@ -104,7 +103,6 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "acknowledge.gone": ("没有这条预警。", "There is no such alert."),
     "acknowledge.stale": ("页面已过期,请刷新后再试。", "The page has expired; reload and try again."),
     "by": ("{name} 处理中", "{name} has it"),
-    "record_only": ("仅记录", "recorded only"),
     # KPIs
     "kpis": ("关键指标", "Key figures"),
     "kpi.volume": ("总声量", "Volume"),

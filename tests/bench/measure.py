@@ -48,6 +48,7 @@ class Report:
     figures: dict[str, Any] = field(default_factory=dict)
     goals: list[Goal] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    checked: int = 0
 
     def goal(self, name: str, found: float, *, at_least: float = 0, at_most: float = 0) -> None:
         """Note a goal on a figure: exactly one of the two limits is given."""
@@ -57,6 +58,7 @@ class Report:
 
     def must(self, holds: bool, sentence: str) -> None:
         """Note a result that must be right whatever the machine; print it either way."""
+        self.checked += 1
         print(f"  {'✓' if holds else '✗'} {sentence}")
         if not holds:
             self.broken.append(sentence)
@@ -74,6 +76,7 @@ class Report:
                 {"name": one.name, "wanted": one.wanted, "found": one.found, "met": one.met}
                 for one in self.goals
             ],
+            "checked": self.checked,
             "broken": self.broken,
         }
         text = json.dumps(body, ensure_ascii=False, indent=1)

@@ -20,6 +20,7 @@ from tests.bench.material import (
     KEYWORDS,
     RULES,
     Feeds,
+    Watched,
     feeds,
     origin,
     watched,
@@ -59,10 +60,10 @@ def run(size: Size) -> Report:
     )
     with apart(3) as processes:
         sides = _rounds(processes, (everything, slow, plain), size.rounds)
-        stages = processes[0].run(_stages, everything)
+        stages = processes[0].run(_stages, everything, watched())
     _compare(report, sides)
     _parts(report, stages, sides[0])
-    _check(report, sides, (everything, slow, plain), stages)
+    _check(report, sides, (everything, slow, plain))
     return report
 
 
@@ -70,21 +71,22 @@ def _rounds(
     processes: Sequence[Apart], inputs: tuple[Feeds, Feeds, Feeds], rounds: int
 ) -> list[list[Side]]:
     ours, slow, plain = processes
+    lists = watched()  # made here: a side's peak memory is to be its own
     found: list[list[Side]] = [[], [], []]
     for _ in range(rounds):
-        found[0].append(ours.run(_ours, inputs[0]))
-        found[1].append(slow.run(_naive, inputs[1], True))
-        found[2].append(plain.run(_naive, inputs[2], False))
+        found[0].append(ours.run(_ours, inputs[0], lists))
+        found[1].append(slow.run(_naive, inputs[1], lists, True))
+        found[2].append(plain.run(_naive, inputs[2], lists, False))
     return found
 
 
-def _ours(given: Feeds) -> Side:
+def _ours(given: Feeds, lists: Sequence[Watched]) -> Side:
     from monitor.pipeline.analyst import InlineAnalyst
     from tests.bench import ours
 
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "ours.db"
-        database = ours.prepare(path, watched(), given.urls())
+        database = ours.prepare(path, lists, given.urls())
         analyst = InlineAnalyst()
         _started(lambda: ours.warm(database, analyst))
         with cpu() as spent:
@@ -95,11 +97,10 @@ def _ours(given: Feeds) -> Side:
     return _side(spent.seconds, given, counts["posts"], counts["mentions"], links, counts)
 
 
-def _naive(given: Feeds, with_snownlp: bool) -> Side:
+def _naive(given: Feeds, lists: Sequence[Watched], with_snownlp: bool) -> Side:
     from tests.bench import naive
 
     _started(lambda: naive.load(with_snownlp))
-    lists = watched()
     bodies = [body for source in given.bodies for body in source]
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "naive.db"
@@ -137,10 +138,10 @@ def _side(
     )
 
 
-def _stages(given: Feeds) -> dict[str, float]:
+def _stages(given: Feeds, lists: Sequence[Watched]) -> dict[str, float]:
     from tests.bench import stages
 
-    return stages.measure(given)
+    return stages.measure(given, lists)
 
 
 def _compare(report: Report, sides: list[list[Side]]) -> None:
@@ -199,9 +200,7 @@ def _check(
     report: Report,
     sides: list[list[Side]],
     inputs: tuple[Feeds, Feeds, Feeds],
-    stages: dict[str, float],
 ) -> None:
-    del stages
     print()
     ours, slow, plain = (side[0] for side in sides)
     for name, side, given in zip(
@@ -210,7 +209,8 @@ def _check(
         entries = given.posts
         stored = {one.posts for one in side}
         report.must(
-            stored == {entries}, f"{name}: {entries:,} distinct entries in, {stored} stored"
+            stored == {entries},
+            f"{name}: {entries:,} distinct entries in, {_listed(stored)} stored",
         )
     counts = ours.counts
     report.must(counts["indexed"] == counts["posts"], "every stored post is in the full-text index")
@@ -223,3 +223,7 @@ def _check(
         f"source 0: both stacks found the same {len(slow.links):,} mentions",
     )
     report.figures["counts"] = counts
+
+
+def _listed(numbers: set[int]) -> str:
+    return ", ".join(f"{number:,}" for number in sorted(numbers))

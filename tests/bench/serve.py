@@ -31,9 +31,10 @@ STEP = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One start: seconds to ready, and what a rest of some seconds showed (None where unknown)."""
+    """One start: seconds to ready, of which CPU, and what a rest of some seconds showed (None where unknown)."""
 
     ready_seconds: float
+    ready_cpu_seconds: float | None
     pss_mib: float | None
     processes: int
     idle_cpu_ms: float | None
@@ -70,10 +71,12 @@ def _show(report: Report, runs: dict[str, list[Run]]) -> None:
     for name, some in runs.items():
         ready = [one.ready_seconds for one in some]
         memory = [one.pss_mib for one in some if one.pss_mib is not None]
+        spent = [one.ready_cpu_seconds for one in some if one.ready_cpu_seconds is not None]
         busy = [one.idle_cpu_ms for one in some if one.idle_cpu_ms is not None]
         row = {
             "ready_seconds": round(median(ready), 2),
             "slowest_seconds": round(max(ready), 2),
+            "cpu_seconds": round(median(spent), 2) if spent else "–",
             "pss_mib": round(median(memory), 1) if memory else "–",
             "processes": max(one.processes for one in some),
             "idle_cpu_ms_per_second": round(median(busy), 1) if busy else "–",
@@ -85,6 +88,7 @@ def _show(report: Report, runs: dict[str, list[Run]]) -> None:
         "monitor serve",
         "ready s",
         "slowest s",
+        "of it CPU s",
         "PSS MiB",
         "processes",
         "idle ms CPU/s",
@@ -109,6 +113,7 @@ def _run(directory: Path, idle_seconds: float) -> Run:
     rested = idle_seconds and before is not None and after is not None
     return Run(
         ready_seconds=ready,
+        ready_cpu_seconds=before,
         pss_mib=memory,
         processes=len(tree),
         idle_cpu_ms=(after - before) / idle_seconds * 1000 if rested else None,  # type: ignore[operator]  # rested

@@ -25,21 +25,21 @@ from monitor.pipeline.batches import pack, unpack
 from monitor.storage import keyword_lists, posts
 from monitor.storage.engine import Database
 from tests.bench import ours
-from tests.bench.material import START, TICK, TICKS, Feeds, watched
+from tests.bench.material import START, TICK, TICKS, Feeds, Watched
 from tests.bench.measure import cpu, cpu_of
 
 
-def measure(feeds: Feeds) -> dict[str, float]:
+def measure(feeds: Feeds, lists: Sequence[Watched]) -> dict[str, float]:
     """Return the CPU microseconds a post of every stage; names with a dot are parts of understand."""
     with tempfile.TemporaryDirectory() as directory:
-        database = ours.prepare(Path(directory) / "a.db", watched(), feeds.urls())
+        database = ours.prepare(Path(directory) / "a.db", lists, feeds.urls())
         analyst = ours.TimedAnalyst()
         ours.warm(database, analyst.inner)
         asyncio.run(ours.poll_all(database, feeds, analyst))
         found = _collecting(feeds) | {"understand": analyst.seconds}
         found |= _understanding(database, analyst.documents)
         found["known"] = _known(database, _ticks(feeds))
-        again = ours.prepare(Path(directory) / "b.db", watched(), feeds.urls())
+        again = ours.prepare(Path(directory) / "b.db", lists, feeds.urls())
         replay = ours.ReplayAnalyst(analyst.answers)
         found["store"] = _storing(again, _ticks(feeds), replay) - found["known"]
         database.close()

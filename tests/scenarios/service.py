@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # it has no stubs
 
 MONITOR = Path(sys.executable).with_name("monitor")
 ADMIN_TOKEN = "an-admin-token-of-the-scenarios-0123456789"
@@ -132,7 +132,9 @@ class Service:
 
         def is_ready() -> bool:
             if self.process.poll() is not None:
-                raise AssertionError(f"it ended with {self.process.returncode}:\n{self.log[-3000:]}")
+                raise AssertionError(
+                    f"it ended with {self.process.returncode}:\n{self.log[-3000:]}"
+                )
             with suppress(Unanswered):
                 return self.ask("GET", "/readyz").status == 200
             return False

@@ -22,7 +22,7 @@ import pytest
 
 from tests.collectors.test_corpora import CORPORA, recorded_feeds
 from tests.scenarios.neighbours import Page, Site
-from tests.scenarios.service import Service, eventually
+from tests.scenarios.service import Service, eventually, wall_clock
 
 pytestmark = [
     pytest.mark.slow,
@@ -33,6 +33,7 @@ pytestmark = [
 ]
 RECORDED_AS_COMMENT = re.compile(rb"^Header:\s*([A-Za-z-]+):[ \t]*(.*?)\s*$", re.MULTILINE)
 OF_THE_TRANSPORT = {"content-length", "connection", "keep-alive", "date", "transfer-encoding"}
+VALIDATORS = {"etag", "last-modified"}
 WORDS = ["entry", "example", "title", "feed", "demo", "test", "http", "the"]
 SECONDS_FOR_A_ROUND = 90.0
 
@@ -77,8 +78,14 @@ class Served:
         self.service.wait_judged(30)
 
     def _waiting(self) -> int:
-        query = "SELECT count(*) FROM source WHERE last_slot IS NULL OR next_due_at <= last_slot + 1000000"
-        return int(self.service.rows(query)[0][0])
+        """Return how many visits are not stored yet: that moves a source's next one to tomorrow."""
+        soon = int((wall_clock().timestamp() + 3_600) * 1_000_000)
+        query = "SELECT count(*) FROM source WHERE next_due_at < ?"
+        return int(self.service.rows(query, soon)[0][0])
+
+    def bodies(self) -> list[tuple[Any, ...]]:
+        """Return which bytes each source was last read from."""
+        return self.service.rows("SELECT body_sha256 FROM source ORDER BY id")
 
     def stored(self) -> Counter[int]:
         """Return posts by source, as the API lists them."""
@@ -177,10 +184,14 @@ def test_visited_again_nothing_changes(served: Served) -> None:
 
 
 def test_read_and_compared_anew_nothing_changes(served: Served) -> None:
-    before = served.everything()
+    before, bodies = served.everything(), served.bodies()
+    longer = 0
     for file in served.files:
         is_wide = b"\0" in file.body  # a lone byte would break UTF-16 and UTF-32
-        without = {k: v for k, v in file.headers.items() if k.lower() not in ("etag", "last-modified")}
-        served.site.pages[file.path] = Page(file.body + (b"" if is_wide else b"\n"), without)
+        plain = {k: v for k, v in file.headers.items() if k.lower() not in VALIDATORS}
+        served.site.pages[file.path] = Page(file.body + (b"" if is_wide else b"\n"), plain)
+        longer += not is_wide
     served.visit_all()
+    pairs = zip(bodies, served.bodies(), strict=True)
+    assert sum(was != now for was, now in pairs) == longer > 400, "they were not read anew"
     assert served.everything() == before

@@ -35,7 +35,9 @@ class Watched:
         return list(self.service.all_of(f"/alerts?keyword_list={list_id}"))
 
     def opened(self, brand: str) -> list[dict[str, Any]]:
-        return [one.json for one in self.receiver.about(brand) if one.json["type"] == "alert.opened"]
+        return [
+            one.json for one in self.receiver.about(brand) if one.json["type"] == "alert.opened"
+        ]
 
     def wait_opened(self, brand: str, seconds: float = 15.0) -> dict[str, Any]:
         return eventually(
@@ -162,16 +164,16 @@ def test_a_history_imported_in_many_calls_counts_as_one(
     list_id = watched.service.watch(brand)
     rows = texts.flat(brand, wall_clock() - HOUR, days=HISTORY_DAYS, per_hour=1)
     days = [rows[at : at + 24] for at in range(0, len(rows), 24)]
-    for day in reversed(days) if newest_first else days:
-        watched.service.ingest(day)
+    for rows_of_day in reversed(days) if newest_first else days:
+        watched.service.ingest(rows_of_day)
         watched.service.wait_judged()
     watched.service.ingest(texts.burst(brand, wall_clock(), posts=BURST))
     watched.wait_opened(brand)
     (alert,) = watched.alerts(list_id)
     explanation = watched.service.get(f"/alerts/{alert['id']}/explanation")
     assert explanation["reason"] == "burst_negative", explanation["sentence"]
-    days = next(row for row in explanation["conditions"] if row["name"] == "baseline_days")
-    assert days["observed"] >= HISTORY_DAYS - 1, "every call counts, not only the first ones"
+    seen = next(row for row in explanation["conditions"] if row["name"] == "baseline_days")
+    assert seen["observed"] >= HISTORY_DAYS - 1, "every call counts, not only the first ones"
     assert 0.3 <= explanation["baseline"] <= 3
 
 

@@ -55,7 +55,9 @@ def test_a_gbk_feed_gives_right_characters_and_the_zone_of_its_source(
     }
     first = found["云帆汽车回应“电池起火”:已召回3,200辆——镕基路门店暂停营业"]
     assert first["text"] == "车主称“鏖战”维权,記者現場直擊"
-    published = {title: datetime.fromisoformat(post["published_at"]) for title, post in found.items()}
+    published = {
+        title: datetime.fromisoformat(post["published_at"]) for title, post in found.items()
+    }
     assert published[first["title"]] == datetime.fromisoformat(f"2026-03-10T13:08:21{offset}")
     assert published["午夜公告"] == datetime.fromisoformat(f"2026-03-10T00:00:00{offset}")
     assert published["已标时区"] == datetime.fromisoformat("2026-03-10T13:08:21+08:00")

@@ -53,8 +53,6 @@ def burst(
     """Return complaints from five sources, spread evenly over the time before ``end``."""
     sources: Iterator[int] = (place % 5 for place in count())
     return [
-        row(
-            negative(brand), end - within * (posts - place) / posts, source=f"论坛{next(sources)}"
-        )
+        row(negative(brand), end - within * (posts - place) / posts, source=f"论坛{next(sources)}")
         for place in range(posts)
     ]

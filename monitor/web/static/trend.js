@@ -19,8 +19,7 @@ class Trend extends HTMLElement {
     document.body.addEventListener('theme', this.redraw);
     document.body.addEventListener('situation', this.again);
     try {
-      const echarts = await import('./vendor/echarts-6.1.0.custom.min.js');
-      await this.load();
+      const [echarts] = await Promise.all([import('./vendor/echarts-6.1.0.custom.min.js'), this.load()]);
       if (!this.isConnected) return;
       this.replaceChildren();
       this.chart = echarts.init(this, null, { renderer: 'canvas' });

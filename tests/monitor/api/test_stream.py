@@ -16,7 +16,6 @@ import uvicorn
 from alerts.model import Alert, AlertState, Change, EventKind
 from analysis.model import Tier
 from monitor import auth
-from monitor.api import stream
 from monitor.api.stream import MOST_STREAMS_A_KEY, Streams, streams_in
 from monitor.storage import alerts
 
@@ -183,22 +182,30 @@ def test_topics_and_lists_narrow_a_stream(api, needs, brands, listen):
     assert only_skylark.next().data["id"] == key
 
 
-def test_a_quiet_stream_says_that_it_lives(api, brands, listen, monkeypatch):
-    monkeypatch.setattr(stream, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(stream, "COMMENT_SECONDS", 0.1)
+def test_a_quiet_stream_says_that_it_lives(app, listen):
+    app.state.streams = Streams(look_seconds=0.05, comment_seconds=0.1)
     reader = listen()
     assert reader.next().other == [": still here"]
 
 
-def test_a_stream_that_is_left_makes_room_for_another(app, brands, listen, monkeypatch):
-    monkeypatch.setattr(stream, "LOOK_SECONDS", 0.05)
+class Counting(Streams):
+    """Tells when a stream has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(look_seconds=0.05)
+        self.left = threading.Event()
+
+    def ended(self, principal_id: str) -> None:
+        super().ended(principal_id)
+        self.left.set()
+
+
+def test_a_stream_that_is_left_makes_room_for_another(app, listen):
+    app.state.streams = streams = Counting()
     open_ones = [listen() for _ in range(MOST_STREAMS_A_KEY)]
     assert listen().response.status == 429
-    left = threading.Event()
-    ended = streams_in(app).ended
-    monkeypatch.setattr(streams_in(app), "ended", lambda name: (ended(name), left.set()))
     open_ones[0].__exit__(None, None, None)
-    assert left.wait(PATIENCE)
+    assert streams.left.wait(PATIENCE)
     assert listen().response.status == 200
 
 

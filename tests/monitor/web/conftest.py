@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ with warnings.catch_warnings():
 SECRET = b"a secret of the tests, long enough for anything"
 PASSWORD = "correct horse battery"
 START = datetime(2026, 3, 15, 7, 36, 12, tzinfo=UTC)
+
+
+@cache
+def password_hash() -> str:
+    return auth.hash_password(PASSWORD)
 
 
 @dataclass(slots=True)
@@ -72,8 +78,16 @@ class Site:
 
     def add_person(self) -> None:
         with self.deps.database.write() as connection:
-            hashed = auth.hash_password(PASSWORD)
-            keys.set_password(self.deps.database, connection, "admin", hashed, now=self.clock.now)
+            keys.set_password(
+                self.deps.database, connection, "admin", password_hash(), now=self.clock.now
+            )
+
+    def enter(self) -> None:
+        """Sign in without the form and its deliberately slow check."""
+        with self.deps.database.read() as connection:
+            person = keys.person_by_name(connection, "admin")
+        cookie = auth.sign_session(SECRET, person, now=self.clock.now)
+        self.client.cookies.set(auth.SESSION_COOKIE, cookie)
 
     def sign_in(self, password: str = PASSWORD, **fields: str) -> Any:
         form = self.client.get("/login").text
@@ -103,35 +117,27 @@ class Site:
 
     def add_posts(self, *texts: str, at: datetime | None = None, **values: Any) -> None:
         """Store posts published at ``at`` (a minute ago by default)."""
-        with self.deps.database.read() as connection:
-            source_id = sources.page(connection, after=0, limit=1)[0]["id"]
-        posts = []
-        for text in texts:
-            self.count += 1
-            fields = {"author": Author(name=f"作者{self.count}", followers=100), **values}
-            published = at or self.clock.now - timedelta(minutes=1)
-            posts.append(
-                Post(
-                    source_id=source_id,
-                    external_id=str(self.count),
-                    text=text,
-                    published_at=published,
-                    **fields,
-                )
-            )
+        when = at or self.clock.now - timedelta(minutes=1)
+        self.store([self.post(text, when, **values) for text in texts])
+
+    def post(self, text: str, at: datetime, **values: Any) -> Post:
+        """Return a post of the first source."""
+        self.count += 1
+        fields = {"author": Author(name=f"作者{self.count}", followers=100), **values}
+        return Post(source_id=1, external_id=str(self.count), text=text, published_at=at, **fields)
+
+    def store(self, posts: list[Post]) -> None:
         asyncio.run(store_posts(self.deps.analysing, posts))
 
     def add_crisis(self) -> None:
-        """Fill in 15 quiet days, 8 mentions each, and an hour with 60 complaints; then judge."""
-        for day in range(1, 16):
-            for hour in range(0, 24, 3):
-                at = self.clock.now - timedelta(days=day) + timedelta(hours=hour, minutes=5)
-                if at < self.clock.now - timedelta(hours=2):
-                    self.add_posts("栗屿咖啡的新品味道不错,推荐", at=at)
-        for minute in range(0, 60, 1):
-            self.add_posts(
-                "栗屿咖啡喝完拉肚子,要求退款", at=self.clock.now - timedelta(minutes=minute)
-            )
+        """Store 15 quiet days, 8 mentions each, and an hour with 60 complaints; then judge."""
+        now = self.clock.now
+        quiet = [now - timedelta(hours=at) for at in range(3, 24 * 15, 3)]
+        loud = [now - timedelta(minutes=at) for at in range(60)]
+        self.store(
+            [self.post("栗屿咖啡的新品味道不错,推荐", at) for at in quiet]
+            + [self.post("栗屿咖啡喝完拉肚子,要求退款", at) for at in loud]
+        )
         self.evaluator.evaluate_now()
 
 
@@ -190,7 +196,7 @@ def site(site_over: Callable[[Database], Site], sqlite_database: Database) -> It
 @pytest.fixture
 def reader(site: Site) -> Site:
     """The pages, signed in, with one list and one healthy source."""
-    site.sign_in()
+    site.enter()
     site.add_list()
     site.add_source(state="ok", last_polled_at=site.clock.now, last_success_at=site.clock.now)
     return site

@@ -95,12 +95,13 @@ def test_one_is_never_sent_to_another_host(wanted, path):
     assert local_path(wanted) == path
 
 
-def test_signing_out_needs_the_token_and_ends_the_session(reader, field_value):
-    token = field_value(reader.client.get("/").text, "csrf")
-    reader.client.post("/logout", data={"csrf": "made up"}, follow_redirects=False)
-    assert reader.client.get("/", follow_redirects=False).status_code == 200
-    reader.client.post("/logout", data={"csrf": token}, follow_redirects=False)
-    assert reader.client.get("/", follow_redirects=False).status_code == 303
+def test_signing_out_needs_the_token_and_ends_the_session(site, field_value):
+    site.sign_in()
+    token = field_value(site.client.get("/").text, "csrf")
+    site.client.post("/logout", data={"csrf": "made up"}, follow_redirects=False)
+    assert site.client.get("/", follow_redirects=False).status_code == 200
+    site.client.post("/logout", data={"csrf": token}, follow_redirects=False)
+    assert site.client.get("/", follow_redirects=False).status_code == 303
 
 
 def test_where_nobody_can_sign_in_yet_the_page_says_what_to_do(site_over, sqlite_database):

@@ -94,7 +94,7 @@ class App:
             database=self.database,
             clock=self.clock,
             zone=settings.zone,
-            base_url=f"http://{settings.host}:{settings.port}",
+            base_url=settings.base_url,
             told=self._decided,
         )
         self.dispatcher = Dispatcher(

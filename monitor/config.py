@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     analysis_processes: int = Field(default=1, ge=0, le=64)
     rematch_days: int = Field(default=30, ge=0, le=400)
     scorer: str = "linear"
+    public_url: str = ""
     user_agent: str = "Jianwei/0.1 (+https://example.invalid/jianwei; self-hosted brand monitoring)"
 
     @field_validator("roles", mode="before")
@@ -98,6 +99,11 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The installation's time zone: days of baselines and dates without a zone."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def base_url(self) -> str:
+        """Where people reach this installation; links in alerts begin with it."""
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
 
     @property
     def binds_loopback(self) -> bool:

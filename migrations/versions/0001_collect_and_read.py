@@ -130,9 +130,10 @@ def create_post() -> None:
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name="fk_post_source_id"),
         sa.PrimaryKeyConstraint("id", name="pk_post"),
         sa.UniqueConstraint("key", name="uq_post_key"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_post_published_at", "post", ["published_at"], unique=False)
-    op.create_index("ix_post_source_id", "post", ["source_id", "id"], unique=False)
+    op.create_index("ix_post_source_id", "post", ["source_id", "published_at", "id"], unique=False)
 
 
 def create_keyword_list() -> None:
@@ -211,6 +212,7 @@ def create_mention() -> None:
         sa.UniqueConstraint(
             "post_id", "keyword_list_id", name="uq_mention_post_id_keyword_list_id"
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_mention_list_time", "mention", ["keyword_list_id", "published_at"], unique=False

@@ -106,6 +106,7 @@ def create_alert_event() -> None:
         sa.ForeignKeyConstraint(["alert_id"], ["alert.id"], name="fk_alert_event_alert_id"),
         sa.PrimaryKeyConstraint("id", name="pk_alert_event"),
         sa.UniqueConstraint("alert_id", "sequence", name="uq_alert_event_alert_id_sequence"),
+        sqlite_autoincrement=True,
     )
 
 

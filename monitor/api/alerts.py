@@ -205,7 +205,7 @@ def _act(
 
 def base_url(needs: Deps) -> str:
     """Return the address of this installation as links in messages name it."""
-    return f"http://{needs.settings.host}:{needs.settings.port}"
+    return needs.settings.base_url
 
 
 def _whole(needs: Deps, key: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from fastapi import Request
 
@@ -12,8 +13,13 @@ from collectors.base import Http
 from monitor.config import Settings
 from monitor.live import Live
 from monitor.pipeline.analyse import Analysing
+from monitor.pipeline.dispatch import Poster
 from monitor.storage.engine import Database
 from monitor.storage.sealing import Sealer
+
+
+class Outward(Http, Poster, Protocol):
+    """The guarded way out, for reading and for telling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +32,7 @@ class Deps:
     sealer: Sealer
     secret: bytes
     analysing: Analysing
-    http: Http
+    http: Outward
     live: Live
 
 

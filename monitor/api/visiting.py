@@ -12,7 +12,6 @@ from collectors.model import Poll, Post, Precision, Source, SourceKind
 from monitor.api.deps import Deps
 from monitor.api.schemas_sources import VisitIn
 from monitor.pipeline.analyst import Rules
-from monitor.storage import keyword_lists
 
 SHOWN_POSTS = 5
 NAME = "test"
@@ -47,8 +46,7 @@ async def _understand(needs: Deps, posts: tuple[Post, ...]) -> list[Understandin
 
 def _rules(needs: Deps) -> Rules:
     with needs.database.read() as connection:
-        version, lists = keyword_lists.compiled_input(connection)
-    return Rules(version=version, lists=lists)
+        return needs.analysing.rules.read(connection)
 
 
 def _document(post: Post) -> Document:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -14,9 +14,9 @@ from analysis.model import Document
 from analysis.search import index_tokens
 from collectors.model import Outcome, Poll, Post, SourceState
 from monitor.bus import Bus, Message
-from monitor.pipeline.analyst import Analyst, PoisonedBatch, Rules
+from monitor.pipeline.analyst import Analyst, PoisonedBatch, Rules, RulesCache
 from monitor.pipeline.batches import unpack
-from monitor.storage import counters, keyword_lists, posts, rollups, sources
+from monitor.storage import counters, posts, rollups, sources
 from monitor.storage.engine import Database
 from monitor.storage.posts import Known, Understood
 
@@ -34,6 +34,7 @@ class Analysing:
     analyst: Analyst
     clock: Callable[[], datetime]
     told: Callable[[], None] = lambda: None
+    rules: RulesCache = field(default_factory=RulesCache)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,7 @@ async def store_posts(
     """Understand the posts that are new or edited, and store them; a repeated call changes nothing."""
     unique = {post.key: post for post in items}
     while True:
-        rules, there, origins = await asyncio.to_thread(_prepare, needs.database, unique)
+        rules, there, origins = await asyncio.to_thread(_prepare, needs, unique)
         fresh = [
             post
             for key, post in unique.items()
@@ -124,17 +125,17 @@ async def store_posts(
 
 
 def _prepare(
-    database: Database, unique: Mapping[bytes, Post]
+    needs: Analysing, unique: Mapping[bytes, Post]
 ) -> tuple[Rules, dict[bytes, Known], dict[int, Origin]]:
-    with database.read() as connection:
-        version, lists = keyword_lists.compiled_input(connection)
+    with needs.database.read() as connection:
+        rules = needs.rules.read(connection)
         there = posts.known(connection, list(unique))
         wanted = {post.source_id for post in unique.values()}
         origins = {
             row["id"]: Origin(kind=row["kind"], name=row["name"])
             for row in sources.by_ids(connection, sorted(wanted))
         }
-    return Rules(version=version, lists=lists), there, origins
+    return rules, there, origins
 
 
 def _document(post: Post, origin: Origin) -> Document:
@@ -165,7 +166,7 @@ def _commit(
         changed = _edits(connection, [item for item in items if item.post.key in there], there)
         posts.replace(needs.database, connection, changed, deltas, now=now)
         sources.complete(connection, polls)
-        rollups.apply(needs.database, connection, deltas, now=now)
+        rollups.apply(connection, deltas, now=now)
     edited = {item.post.key: key for key, _, item in changed}
     known = {key: found.id for key, found in there.items()}
     return Stored(created=created, edited=edited, known=known)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import signal
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Protocol
 
+from sqlalchemy import Connection
+
 from analysis.model import Document, KeywordList, Understanding
 from analysis.understand import Understander
+from monitor.storage import counters, keyword_lists
 
 PER_TASK = 250
+KEPT_RULES = 2  # the whole set, and one list that is being matched again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,22 +43,42 @@ class PoisonedBatch(Exception):
     """A document killed the process that read it."""
 
 
+class RulesCache:
+    """The rules as stored, read again only after a keyword list was edited."""
+
+    def __init__(self) -> None:
+        self._known: Rules | None = None
+
+    def read(self, connection: Connection) -> Rules:
+        """Return the rules that hold in this transaction."""
+        version = counters.value(connection, counters.RULES)
+        if self._known is None or self._known.version != version:
+            self._known = Rules(version=version, lists=keyword_lists.compiled_input(connection))
+        return self._known
+
+
 class InlineAnalyst:
     """Understands in the calling process: for tests, commands and the replay of the demo."""
 
     def __init__(self, scorer: str = "linear") -> None:
         self._scorer = scorer
-        self._compiled: tuple[int, Understander] | None = None
+        self._compiled: dict[int, Understander] = {}
 
     async def understand(self, rules: Rules, documents: Sequence[Document]) -> list[Understanding]:
         """Return one understanding a document."""
         return self.understand_now(rules, documents)
 
     def understand_now(self, rules: Rules, documents: Sequence[Document]) -> list[Understanding]:
-        """The same without an event loop; compiles again only when the rules' version changed."""
-        if self._compiled is None or self._compiled[0] != rules.version:
-            self._compiled = (rules.version, Understander(rules.lists, self._scorer))
-        return self._compiled[1].understand(documents)
+        """The same without an event loop; compiles only rules that it does not know yet."""
+        if rules.version not in self._compiled:
+            while len(self._compiled) >= KEPT_RULES:
+                del self._compiled[next(iter(self._compiled))]
+            self._compiled[rules.version] = Understander(rules.lists, self._scorer)
+        return self._compiled[rules.version].understand(documents)
+
+    def knows(self, version: int) -> bool:
+        """Whether the rules of this version are compiled."""
+        return version in self._compiled
 
     def close(self) -> None:
         """Nothing runs."""
@@ -70,15 +95,26 @@ class PoolAnalyst:
     async def understand(self, rules: Rules, documents: Sequence[Document]) -> list[Understanding]:
         """Return one understanding a document; raises PoisonedBatch when a worker died over it."""
         parts = [documents[at : at + PER_TASK] for at in range(0, len(documents), PER_TASK)]
-        loop = asyncio.get_running_loop()
         try:
-            found = await asyncio.gather(
-                *(loop.run_in_executor(self._started(), _work, rules, part) for part in parts)
-            )
+            found = await asyncio.gather(*(self._part(rules, part) for part in parts))
         except BrokenProcessPool as error:
             self.close()
             raise PoisonedBatch(f"a worker died over one of {len(documents)} documents") from error
         return [one for part in found for one in part]
+
+    async def _part(self, rules: Rules, documents: Sequence[Document]) -> list[Understanding]:
+        """Send the version alone first: a worker that knows the rules need not be sent them again."""
+        found = await self._send(rules.version, None, documents)
+        if found is None:
+            found = await self._send(rules.version, rules.lists, documents)
+        assert found is not None  # noqa: S101  # it was given the lists
+        return found
+
+    async def _send(
+        self, version: int, lists: tuple[KeywordList, ...] | None, documents: Sequence[Document]
+    ) -> list[Understanding] | None:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._started(), _work, version, lists, documents)
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -101,10 +137,16 @@ _analyst: InlineAnalyst | None = None
 
 
 def _prepare(scorer: str) -> None:
-    global _analyst  # noqa: PLW0603  # a worker process has one compiled rule set, kept between tasks
+    global _analyst  # noqa: PLW0603  # a worker process keeps its compiled rules between tasks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the parent, which stops us
     _analyst = InlineAnalyst(scorer)
 
 
-def _work(rules: Rules, documents: Sequence[Document]) -> list[Understanding]:
+def _work(
+    version: int, lists: tuple[KeywordList, ...] | None, documents: Sequence[Document]
+) -> list[Understanding] | None:
+    """Return the understandings, None when these rules are not known here and were not sent."""
     assert _analyst is not None  # noqa: S101  # the initializer ran
-    return _analyst.understand_now(rules, documents)
+    if lists is None and not _analyst.knows(version):
+        return None
+    return _analyst.understand_now(Rules(version=version, lists=lists or ()), documents)

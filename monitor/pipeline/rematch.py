@@ -134,7 +134,7 @@ def _store(
             .values(after_post_id=min(ids) - 1)
         )
         alerts.forget_baseline(connection, job.list_id)
-        rollups.apply(needs.database, connection, deltas, now=needs.clock())
+        rollups.apply(connection, deltas, now=needs.clock())
 
 
 def _labelled_by_people(connection: Connection, ids: Sequence[int], list_id: int) -> set[int]:

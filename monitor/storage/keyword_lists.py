@@ -163,13 +163,12 @@ def keywords_of(connection: Connection, list_ids: Sequence[int]) -> dict[int, di
     return found
 
 
-def compiled_input(connection: Connection) -> tuple[int, tuple[KeywordList, ...]]:
-    """Return the version of the rules and all enabled lists as matching wants them."""
-    version = counters.value(connection, counters.RULES)
+def compiled_input(connection: Connection) -> tuple[KeywordList, ...]:
+    """Return all enabled lists as matching wants them."""
     query = select(keyword_list).where(keyword_list.c.enabled, keyword_list.c.deleted_at.is_(None))
     rows = connection.execute(query.order_by(keyword_list.c.id)).mappings().all()
     ids = keywords_of(connection, [row["id"] for row in rows])
-    return version, tuple(to_list(row, ids[row["id"]]) for row in rows)
+    return tuple(to_list(row, ids[row["id"]]) for row in rows)
 
 
 def to_list(row: RowMapping, ids: Mapping[str, int]) -> KeywordList:

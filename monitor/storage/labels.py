@@ -37,5 +37,5 @@ def relabel(
     deltas = rollups.Deltas()
     deltas.add(old, sign=-1)
     deltas.add({**old, **changed})
-    rollups.apply(database, connection, deltas, now=now)
+    rollups.apply(connection, deltas, now=now)
     return True

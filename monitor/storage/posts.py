@@ -7,14 +7,31 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from analysis.model import Understanding
 from collectors.model import Post, Precision
-from monitor.storage import rollups, search, sources
+from monitor.storage import bulk, rollups, search, sources
 from monitor.storage.engine import Database
 from monitor.storage.tables import mention, post, to_micros
 
+ROW = (
+    "key", "source_id", "external_id", "kind", "url", "title", "text", "lang", "author_name", "author_handle", "followers", "published_at", "precision", "edited_at", "ingested_at", "metrics", "rating", "content_hash", "sentiment", "score", "confidence", "risks", "model_version",
+)  # fmt: skip
+JSONS = frozenset({"metrics", "risks", "keyword_ids", "hits"})
+MENTION = (
+    "post_id", "keyword_list_id", "published_at", "source_id", "source_kind", "sentiment", "score",
+    "keyword_ids", "hits", "risks", "reach",
+)  # fmt: skip
 CHUNK = 500  # SQLite takes at most 32,766 parameters a statement
 
 
@@ -61,9 +78,7 @@ def insert(
     """
     if not items:
         return {}
-    statement = database.insert(post).on_conflict_do_nothing().returning(post.c.key, post.c.id)
-    rows = connection.execute(statement, [_row(item, now) for item in items])
-    created = {row.key: row.id for row in rows}
+    created = _create(database, connection, items, now)
     fresh = [(created[item.post.key], item) for item in items if item.post.key in created]
     search.index(database, connection, [(key, item.understanding.tokens) for key, item in fresh])
     _insert_mentions(connection, fresh, deltas, now)
@@ -72,6 +87,35 @@ def insert(
         added[item.post.source_id] = added.get(item.post.source_id, 0) + 1
     sources.count_posts(connection, added)
     return created
+
+
+def _create(
+    database: Database, connection: Connection, items: Sequence[Understood], now: datetime
+) -> dict[bytes, int]:
+    """Insert post rows; returns key → id of those that were not there."""
+    if not database.is_sqlite:
+        statement = database.insert(post).on_conflict_do_nothing().returning(post.c.key, post.c.id)
+        made = connection.execute(statement, [_row(item, now) for item in items])
+        return {row.key: row.id for row in made}
+    # SQLite's one writer is us: what is not there now cannot appear before the insert
+    there = known(connection, [item.post.key for item in items])
+    first = 1 + (connection.scalar(select(func.max(post.c.id))) or 0)
+    new = [item for item in items if item.post.key not in there]
+    rows = [(first + place, *_plain(_row(item, now))) for place, item in enumerate(new)]
+    bulk.insert(connection, post, ("id", *ROW), rows)
+    return {item.post.key: first + place for place, item in enumerate(new)}
+
+
+def _plain(row: Mapping[str, Any]) -> bulk.Row:
+    """Return a post's row as the driver takes it, in the order of ``ROW``."""
+    return tuple(
+        bulk.json_text(value)
+        if name in JSONS
+        else to_micros(value)
+        if isinstance(value, datetime)
+        else value
+        for name, value in row.items()
+    )
 
 
 def replace(
@@ -144,10 +188,13 @@ def add_mentions(
     connection: Connection, rows: Sequence[Mapping[str, Any]], deltas: rollups.Deltas
 ) -> None:
     """Insert mention rows and count them."""
-    if rows:
-        connection.execute(mention.insert(), list(rows))
-        for row in rows:
-            deltas.add(row)
+    plain = [
+        tuple(bulk.json_text(row[name]) if name in JSONS else row[name] for name in MENTION)
+        for row in rows
+    ]
+    bulk.insert(connection, mention, MENTION, plain)
+    for row in rows:
+        deltas.add(row)
 
 
 def _insert_mentions(

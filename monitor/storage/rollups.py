@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select
 
 from analysis.model import Sentiment
-from monitor.storage.engine import Database
+from monitor.storage import bulk
 from monitor.storage.tables import EPOCH, dirty, rollup, to_micros
 
 BUCKET = timedelta(minutes=5)
@@ -23,6 +23,10 @@ HOUR = timedelta(hours=1)
 WIDTHS = (300, 3600)
 CLASSES = (Sentiment.NEGATIVE.value, Sentiment.NEUTRAL.value, Sentiment.POSITIVE.value)
 COUNTED = ("count", "negative", "neutral", "positive", "score_milli")
+COLUMNS = ("keyword_list_id", "dimension", "value", "width", "bucket", *COUNTED)
+ADD = "ON CONFLICT (keyword_list_id, dimension, width, bucket, value) DO UPDATE SET " + ", ".join(
+    f'"{name}" = rollup."{name}" + excluded."{name}"' for name in COUNTED
+)
 Key = tuple[int, str, str, int, int]
 
 
@@ -66,7 +70,7 @@ def _cells(mention: Any) -> Iterable[tuple[str, str]]:  # noqa: ANN401
         yield "risk", risk
 
 
-def apply(database: Database, connection: Connection, deltas: Deltas, *, now: datetime) -> None:
+def apply(connection: Connection, deltas: Deltas, *, now: datetime) -> None:
     """Mark the changed buckets dirty, then add the deltas: sorted, in one statement, last.
 
     Writers that touch the same keys in the same order cannot deadlock, and hold the hot rows
@@ -74,27 +78,25 @@ def apply(database: Database, connection: Connection, deltas: Deltas, *, now: da
     """
     if not deltas.cells:
         return
-    connection.execute(
-        database.insert(dirty).on_conflict_do_nothing(),
+    marked = to_micros(now)
+    bulk.insert(
+        connection,
+        dirty,
+        ("keyword_list_id", "bucket", "marked_at"),
+        [(list_id, bucket, marked) for list_id, bucket in sorted(deltas.buckets())],
+        then="ON CONFLICT DO NOTHING",
+    )
+    bulk.insert(
+        connection,
+        rollup,
+        COLUMNS,
         [
-            {"keyword_list_id": list_id, "bucket": bucket, "marked_at": now}
-            for list_id, bucket in sorted(deltas.buckets())
+            (list_id, dimension, value, width, seconds * 1_000_000, *deltas.cells[key])
+            for key in sorted(deltas.cells)
+            for list_id, dimension, value, width, seconds in (key,)
         ],
+        then=ADD,
     )
-    statement = database.insert(rollup)
-    upsert = statement.on_conflict_do_update(
-        index_elements=list(rollup.primary_key.columns),
-        set_={name: rollup.c[name] + statement.excluded[name] for name in COUNTED},
-    )
-    connection.execute(upsert, [_row(key, deltas.cells[key]) for key in sorted(deltas.cells)])
-
-
-def _row(key: Key, cell: Sequence[int]) -> dict[str, object]:
-    list_id, dimension, value, width, seconds = key
-    return {
-        "keyword_list_id": list_id, "dimension": dimension, "value": value, "width": width,
-        "bucket": seconds * 1_000_000, **dict(zip(COUNTED, cell, strict=True)),
-    }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,13 +29,11 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.types import TypeDecorator
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(column_0_N_label)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
         "fk": "fk_%(table_name)s_%(column_0_N_name)s",
         "pk": "pk_%(table_name)s",
     }
@@ -44,7 +42,7 @@ metadata = MetaData(
 
 def to_micros(value: datetime) -> int:
     """Return whole microseconds since 1970-01-01 UTC; ``value`` must be aware."""
-    return (value - EPOCH) // MICROSECOND
+    return (value - EPOCH) // timedelta(microseconds=1)
 
 
 def from_micros(value: int) -> datetime:
@@ -148,7 +146,8 @@ post = Table(
     Column("risks", JSON, nullable=False),
     Column("model_version", String(40), nullable=False),
     Index("ix_post_published_at", "published_at"),
-    Index("ix_post_source_id", "source_id", "id"),
+    Index("ix_post_source_id", "source_id", "published_at", "id"),
+    sqlite_autoincrement=True,  # ids are never used again: readers follow them
 )
 
 keyword_list = Table(
@@ -207,6 +206,7 @@ mention = Table(
     Column("label_by", String(200)),
     UniqueConstraint("post_id", "keyword_list_id"),
     Index("ix_mention_list_time", "keyword_list_id", "published_at"),
+    sqlite_autoincrement=True,  # ids are never used again: readers follow them
 )
 
 rollup = Table(
@@ -307,6 +307,7 @@ alert_event = Table(
     Column("reason", Text, nullable=False),
     Column("body", Text),
     UniqueConstraint("alert_id", "sequence"),
+    sqlite_autoincrement=True,  # ids are never used again: readers follow them
 )
 
 channel = Table(

@@ -188,7 +188,7 @@ def acknowledge(
 def _acknowledge(deps: Deps, alert_id: int, reader: Visit) -> tuple[str, int]:
     """Return what went wrong as a key of the words ("" for nothing), and the status."""
     wanted = actions.Request(action=Action.ACKNOWLEDGE, actor=reader.principal.name)
-    base_url = f"http://{deps.settings.host}:{deps.settings.port}"
+    base_url = deps.settings.base_url
     try:
         actions.act(deps.database, alert_id, wanted, now=deps.clock(), base_url=base_url)
     except LookupError:

@@ -21,7 +21,7 @@ from monitor.bus import LocalBus
 from monitor.demo.clock import SimulatedClock
 from monitor.http.client import Reply
 from monitor.pipeline.analyse import Analysing, analyse_batches
-from monitor.pipeline.analyst import Analyst, InlineAnalyst, Rules
+from monitor.pipeline.analyst import Analyst, InlineAnalyst, Rules, RulesCache
 from monitor.pipeline.collect import Collector, Politeness
 from monitor.storage import keyword_lists, migrate, sources
 from monitor.storage.engine import Database
@@ -123,9 +123,9 @@ def _body(one: Watched) -> dict[str, object]:
 def warm(database: Database, analyst: InlineAnalyst) -> None:
     """Load weights and lexicons and compile the rules, as a service that runs has."""
     with database.read() as connection:
-        version, lists = keyword_lists.compiled_input(connection)
+        rules = RulesCache().read(connection)
     document = Document(text="客服说会处理,可是充电时起火了", title="投诉")
-    analyst.understand_now(Rules(version=version, lists=lists), [document])
+    analyst.understand_now(rules, [document])
 
 
 class Service:

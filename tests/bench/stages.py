@@ -93,7 +93,7 @@ def _poll(number: int, url: str, bodies: Sequence[bytes], tick: int) -> Poll:
 def _understanding(database: Database, documents: Sequence[Document]) -> dict[str, float]:
     """Measure the parts over batches as large as the pipeline's; each folds its texts itself."""
     with database.read() as connection:
-        matcher = Matcher(keyword_lists.compiled_input(connection)[1])
+        matcher = Matcher(keyword_lists.compiled_input(connection))
     judge = scorer().judge
     full = [document.full for document in documents]
     folding = _each(fold, full)

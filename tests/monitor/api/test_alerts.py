@@ -22,18 +22,40 @@ EXPLANATION = {
     "window": {"start": "2026-03-10T05:05:00Z", "end": "2026-03-10T05:35:00Z"},
     "observed": 24,
     "conditions": [
-        {"name": "volume", "label": "声量", "observed": 24.0, "baseline": 1.2, "threshold": 20.0, "met": True},
-        {"name": "reach", "label": "覆盖", "observed": None, "baseline": None, "threshold": None, "met": True},
+        {
+            "name": "volume",
+            "label": "声量",
+            "observed": 24.0,
+            "baseline": 1.2,
+            "threshold": 20.0,
+            "met": True,
+        },
+        {
+            "name": "reach",
+            "label": "覆盖",
+            "observed": None,
+            "baseline": None,
+            "threshold": None,
+            "met": True,
+        },
     ],
 }
 EVIDENCE = [
-    {"post_id": 1, "url": "https://a.example/1", "source": "论坛", "excerpt": "起火", "published_at": None}
+    {
+        "post_id": 1,
+        "url": "https://a.example/1",
+        "source": "论坛",
+        "excerpt": "起火",
+        "published_at": None,
+    }
 ]
 
 
 @pytest.fixture
 def brand(api) -> int:
-    return api.post("/api/v1/keyword-lists", json={"name": "青禾", "aliases": ["青禾"]}).json()["id"]
+    return api.post("/api/v1/keyword-lists", json={"name": "青禾", "aliases": ["青禾"]}).json()[
+        "id"
+    ]
 
 
 @pytest.fixture
@@ -68,7 +90,9 @@ def test_an_alert_tells_its_list_tier_deadline_and_history(api, raised):
     assert body["keyword_list"] == {"id": body["keyword_list_id"], "name": "青禾"}
     assert body["deadline_at"] == "2026-03-10T05:38:00Z"
     assert body["sentence"] == EXPLANATION["sentence"]
-    assert [(one["kind"], one["tier"], one["previous_tier"]) for one in body["events"]] == [("opened", "orange", "none")]
+    assert [(one["kind"], one["tier"], one["previous_tier"]) for one in body["events"]] == [
+        ("opened", "orange", "none")
+    ]
 
 
 def test_lists_are_newest_first_filtered_and_paged(api, raised):
@@ -90,16 +114,26 @@ def test_lists_are_newest_first_filtered_and_paged(api, raised):
 
 
 @pytest.mark.parametrize(
-    ("action", "body", "state", "event"),
+    ("action", "body", "outcome"),
     [
-        pytest.param("acknowledge", {"reason": "我来处理"}, "acknowledged", "acknowledged", id="acknowledge"),
-        pytest.param("assign", {"assignee": "李岚"}, "open", "assigned", id="assign"),
-        pytest.param("resolve", {}, "resolved", "resolved", id="resolve"),
-        pytest.param("false-alarm", {"reason": "测试数据"}, "false_alarm", "false_alarm", id="false alarm"),
-        pytest.param("notes", {"text": "已回访"}, "open", "noted", id="note"),
+        pytest.param(
+            "acknowledge",
+            {"reason": "我来处理"},
+            ("acknowledged", "acknowledged"),
+            id="acknowledge",
+        ),
+        pytest.param("assign", {"assignee": "李岚"}, ("open", "assigned"), id="assign"),
+        pytest.param("resolve", {}, ("resolved", "resolved"), id="resolve"),
+        pytest.param(
+            "false-alarm", {"reason": "测试数据"}, ("false_alarm", "false_alarm"), id="false alarm"
+        ),
+        pytest.param("notes", {"text": "已回访"}, ("open", "noted"), id="note"),
     ],
 )
-def test_an_action_answers_the_changed_alert_with_who_and_when(api, raised, clock, action, body, state, event):
+def test_an_action_answers_the_changed_alert_with_who_and_when(
+    api, raised, clock, action, body, outcome
+):
+    state, event = outcome
     key = raised()
     clock.move(timedelta(minutes=5))
     reply = act(api, key, action, **body)
@@ -178,7 +212,10 @@ def test_the_feed_of_events_is_followed_by_its_cursor(api, raised):
     first = api.get(f"{ALERTS}/feed", params={"limit": 1}).json()
     assert ([one["kind"] for one in first["data"]], first["has_more"]) == (["opened"], True)
     second = api.get(f"{ALERTS}/feed", params={"cursor": first["next_cursor"]}).json()
-    assert ([one["kind"] for one in second["data"]], second["has_more"]) == (["acknowledged"], False)
+    assert ([one["kind"] for one in second["data"]], second["has_more"]) == (
+        ["acknowledged"],
+        False,
+    )
     assert EventWithAlert.model_validate(second["data"][0])
     assert second["data"][0]["alert"]["state"] == "acknowledged"
     act(api, key, "resolve")
@@ -192,6 +229,8 @@ def test_an_alert_of_a_deleted_list_is_still_history(api, raised, brand):
     assert "青禾" in api.get(f"{ALERTS}/{key}").json()["keyword_list"]["name"]
 
 
-@pytest.mark.parametrize("query", ["state=closed", "tier=grey", "keyword_list=0", "cursor=%00", "cursor=WyJhIl0", "q=a"])
+@pytest.mark.parametrize(
+    "query", ["state=closed", "tier=grey", "keyword_list=0", "cursor=%00", "cursor=WyJhIl0", "q=a"]
+)
 def test_what_cannot_be_meant_is_422(api, query):
     assert api.get(f"{ALERTS}?{query}").status_code == 422

@@ -21,7 +21,9 @@ HOSTILE = "]]><script>alert(1)</script> & \"'\0\x0b\x1b\ufffe ok"
 
 @pytest.fixture
 def raised(api, needs, clock) -> Callable[..., int]:
-    brand = api.post("/api/v1/keyword-lists", json={"name": "青禾", "aliases": ["青禾"]}).json()["id"]
+    brand = api.post("/api/v1/keyword-lists", json={"name": "青禾", "aliases": ["青禾"]}).json()[
+        "id"
+    ]
 
     def make(key: str = "k", title: str = "「青禾」负面声量突增") -> int:
         now = clock()
@@ -30,9 +32,17 @@ def raised(api, needs, clock) -> Callable[..., int]:
             opened_at=now, updated_at=now, sequence=1,
         )  # fmt: skip
         change = Change(
-            alert=alert, kind=EventKind.OPENED, actor="system", at=now, previous_tier=Tier.NONE, reason="", notify=True
+            alert=alert,
+            kind=EventKind.OPENED,
+            actor="system",
+            at=now,
+            previous_tier=Tier.NONE,
+            reason="",
+            notify=True,
         )
-        evidence = [{"post_id": 1, "url": None, "source": title, "excerpt": title, "published_at": None}]
+        evidence = [
+            {"post_id": 1, "url": None, "source": title, "excerpt": title, "published_at": None}
+        ]
         facts = {"explanation": {"sentence": title}, "counts": {}, "evidence": evidence}
         with needs.database.write() as connection:
             return alerts.store_change(connection, change, facts)[0]
@@ -74,7 +84,10 @@ def test_an_unchanged_feed_is_not_sent_again(api, raised, clock, path):
     first = api.get(path)
     known = {"If-None-Match": first.headers["etag"]}
     assert api.get(path, headers=known).status_code == 304
-    assert api.get(path, headers={"If-None-Match": f'"x", W/{first.headers["etag"]}'}).status_code == 304
+    assert (
+        api.get(path, headers={"If-None-Match": f'"x", W/{first.headers["etag"]}'}).status_code
+        == 304
+    )
     clock.move(timedelta(minutes=1))
     api.post(f"/api/v1/alerts/{key}/resolve")
     assert api.get(path, headers=known).status_code == 200
@@ -90,7 +103,11 @@ def test_hostile_text_stays_text(api, raised, needs):
     content = root.find(".//{http://www.w3.org/2005/Atom}content")
     assert content is not None
     assert (content.text or "").startswith("]]><script>alert(1)</script> & \"' ok")
-    assert api.get(JSON).json()["items"][0]["content_text"].startswith("]]><script>alert(1)</script> & \"' ok")
+    assert (
+        api.get(JSON)
+        .json()["items"][0]["content_text"]
+        .startswith("]]><script>alert(1)</script> & \"' ok")
+    )
 
 
 def test_an_empty_feed_is_a_feed(api):
@@ -105,7 +122,10 @@ def test_the_links_work_without_a_header_and_their_token_reads_nothing_else(api,
     assert len(entries(anonymous.get(links["atom"]))) == 1
     assert anonymous.get(links["json"]).status_code == 200
     token = links["atom"].partition("token=")[2]
-    assert anonymous.get("/api/v1/alerts", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+    assert (
+        anonymous.get("/api/v1/alerts", headers={"Authorization": f"Bearer {token}"}).status_code
+        == 401
+    )
     assert anonymous.get(f"/api/v1/alerts?token={token}").status_code in (401, 422)
     assert token not in anonymous.get(links["atom"]).text
 

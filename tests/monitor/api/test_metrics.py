@@ -22,22 +22,32 @@ METRICS = "/metrics"
 def samples(reply) -> dict[tuple[str, ...], float]:
     assert reply.status_code == 200, reply.text
     return {
-        (one.name, *(value for name, value in sorted(one.labels.items()) if name != "source_id")): one.value
+        (
+            one.name,
+            *(value for name, value in sorted(one.labels.items()) if name != "source_id"),
+        ): one.value
         for family in text_string_to_metric_families(reply.text)
         for one in family.samples
     }
 
 
 def test_figures_tell_posts_sources_alerts_and_queues(api, needs, clock):
-    brand = api.post("/api/v1/keyword-lists", json={"name": "青禾", "aliases": ["青禾"]}).json()["id"]
+    brand = api.post("/api/v1/keyword-lists", json={"name": "青禾", "aliases": ["青禾"]}).json()[
+        "id"
+    ]
     api.post(
         "/api/v1/posts/batch",
-        json=[{"source": "论坛", "external_id": str(n), "text": f"青禾起火,要求退货 {n}"} for n in range(3)],
+        json=[
+            {"source": "论坛", "external_id": str(n), "text": f"青禾起火,要求退货 {n}"}
+            for n in range(3)
+        ],
     )
     with needs.database.write() as connection:
         for name, state in (("好", "ok"), ("坏", "failing")):
             key = sources.create(
-                connection, {"name": name, "kind": "feed", "url": "https://a.example/", "options": {}}, now=clock()
+                connection,
+                {"name": name, "kind": "feed", "url": "https://a.example/", "options": {}},
+                now=clock(),
             )
             seen = {"state": state, "last_success_at": clock() - timedelta(seconds=90)}
             connection.execute(update(source).where(source.c.id == key).values(seen))
@@ -72,7 +82,12 @@ def test_an_empty_installation_has_figures_too(api):
 
 
 def test_deliveries_are_counted_by_channel_and_state(api, needs):
-    body = {"name": "值班群", "kind": "webhook", "url": "https://hooks.example/x", "min_tier": "blue"}
+    body = {
+        "name": "值班群",
+        "kind": "webhook",
+        "url": "https://hooks.example/x",
+        "min_tier": "blue",
+    }
     channel = api.post("/api/v1/channels", json=body)
     assert channel.status_code == 201, channel.text
     with needs.database.write() as connection:
@@ -92,8 +107,12 @@ def test_deliveries_are_counted_by_channel_and_state(api, needs):
     [
         pytest.param("127.0.0.1", {}, 200, id="this machine"),
         pytest.param("::1", {}, 200, id="this machine, IPv6"),
-        pytest.param("127.0.0.1", {"X-Forwarded-For": "203.0.113.7"}, 401, id="a proxy on this machine"),
-        pytest.param("127.0.0.1", {"Forwarded": "for=203.0.113.7"}, 401, id="a proxy that knows the standard"),
+        pytest.param(
+            "127.0.0.1", {"X-Forwarded-For": "203.0.113.7"}, 401, id="a proxy on this machine"
+        ),
+        pytest.param(
+            "127.0.0.1", {"Forwarded": "for=203.0.113.7"}, 401, id="a proxy that knows the standard"
+        ),
         pytest.param("192.0.2.1", {}, 401, id="another machine"),
         pytest.param("testclient", {}, 401, id="no address"),
         pytest.param("127.0.0.1", {"Authorization": "Bearer wrong"}, 401, id="a wrong key is told"),

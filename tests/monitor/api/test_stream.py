@@ -28,7 +28,9 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: Any) -> None:
         super().__init__(
-            uvicorn.Config(app, port=0, lifespan="off", log_config=None, timeout_graceful_shutdown=PATIENCE)
+            uvicorn.Config(
+                app, port=0, lifespan="off", log_config=None, timeout_graceful_shutdown=PATIENCE
+            )
         )
         self.ready = threading.Event()
         self.thread = threading.Thread(target=self.run)
@@ -80,7 +82,10 @@ class Reader:
         return self
 
     def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
     ) -> None:
         self.response.close()
         self.connection.close()
@@ -103,8 +108,15 @@ def listen(server, key_for) -> Iterator[Callable[..., Reader]]:
     opened: list[Reader] = []
     key = key_for("read")
 
-    def open_one(query: str = "", *, headers: dict[str, str] | None = None, given: dict[str, str] | None = None) -> Reader:
-        reader = Reader(server.port, query, {**(key if headers is None else headers), **(given or {})})
+    def open_one(
+        query: str = "",
+        *,
+        headers: dict[str, str] | None = None,
+        given: dict[str, str] | None = None,
+    ) -> Reader:
+        reader = Reader(
+            server.port, query, {**(key if headers is None else headers), **(given or {})}
+        )
         opened.append(reader)
         return reader
 
@@ -133,7 +145,13 @@ def raise_alert(needs, list_id: int) -> int:
         opened_at=now, updated_at=now, sequence=1,
     )  # fmt: skip
     change = Change(
-        alert=alert, kind=EventKind.OPENED, actor="system", at=now, previous_tier=Tier.NONE, reason="", notify=True
+        alert=alert,
+        kind=EventKind.OPENED,
+        actor="system",
+        at=now,
+        previous_tier=Tier.NONE,
+        reason="",
+        notify=True,
     )
     with needs.database.write() as connection:
         facts: dict[str, Any] = {"explanation": {}, "counts": {}, "evidence": []}
@@ -155,7 +173,11 @@ def test_what_is_stored_from_now_on_arrives_as_events(api, needs, brands, listen
     assert mention.data == listed
     key = raise_alert(needs, brands["青禾"])
     opened = reader.next()
-    assert (opened.event, opened.data["id"], opened.data["event"]["kind"]) == ("alert", key, "opened")
+    assert (opened.event, opened.data["id"], opened.data["event"]["kind"]) == (
+        "alert",
+        key,
+        "opened",
+    )
     api.post(f"/api/v1/alerts/{key}/acknowledge")
     assert reader.next().data["state"] == "acknowledged"
 
@@ -219,7 +241,13 @@ def test_the_session_of_the_page_may_listen_too(api, needs, brands, listen):
     from monitor.storage import keys
 
     with needs.database.write() as connection:
-        keys.set_password(needs.database, connection, "李岚", auth.hash_password("long enough 1"), now=needs.clock())
+        keys.set_password(
+            needs.database,
+            connection,
+            "李岚",
+            auth.hash_password("long enough 1"),
+            now=needs.clock(),
+        )
         person = keys.person_by_name(connection, "李岚")
     cookie = auth.sign_session(needs.secret, person, now=needs.clock())
     reader = listen(headers={"Cookie": f"{auth.SESSION_COOKIE}={cookie}"})

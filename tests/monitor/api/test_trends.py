@@ -18,11 +18,21 @@ def brand(api) -> int:
     """A list with three mentions: 09:00, 09:07 and 12:59 in Shanghai on the day of the clock."""
     keywords = ["起火", "=1+青禾"]
     key = api.post(
-        "/api/v1/keyword-lists", json={"name": "青禾", "aliases": ["青禾"], "keywords": [keywords[0]]}
+        "/api/v1/keyword-lists",
+        json={"name": "青禾", "aliases": ["青禾"], "keywords": [keywords[0]]},
     ).json()["id"]
-    texts = {"09:00": "青禾手机充电起火,要求退货", "09:07": "青禾手机又起火了,太差", "12:59": "青禾很好用,满意,推荐"}
+    texts = {
+        "09:00": "青禾手机充电起火,要求退货",
+        "09:07": "青禾手机又起火了,太差",
+        "12:59": "青禾很好用,满意,推荐",
+    }
     rows = [
-        {"source": "论坛", "external_id": at, "text": text, "published_at": f"2026-03-10T{at}:00+08:00"}
+        {
+            "source": "论坛",
+            "external_id": at,
+            "text": text,
+            "published_at": f"2026-03-10T{at}:00+08:00",
+        }
         for at, text in texts.items()
     ]
     assert api.post(BATCH, json=rows).json()["created"] == 3
@@ -34,7 +44,11 @@ def test_a_trend_is_zero_filled_and_says_what_it_covers(api, brand):
     body = reply.json()
     assert TrendOut.model_validate(body)
     assert (body["since"], body["until"]) == ("2026-03-09T23:00:00Z", "2026-03-10T06:00:00Z")
-    assert (body["tz"], body["bucket"], body["complete_until"]) == ("Asia/Shanghai", "1h", "2026-03-10T05:08:00Z")
+    assert (body["tz"], body["bucket"], body["complete_until"]) == (
+        "Asia/Shanghai",
+        "1h",
+        "2026-03-10T05:08:00Z",
+    )
     assert [one["count"] for one in body["data"]] == [0, 0, 2, 0, 0, 1, 0]
     assert body["data"][0] == {
         "time": "2026-03-09T23:00:00Z", "count": 0, "negative": 0, "neutral": 0, "positive": 0, "score": None,
@@ -50,7 +64,12 @@ def test_without_a_range_the_last_day_is_shown_in_five_minutes(api, brand):
 
 
 def test_days_follow_the_zone_asked_for(api, brand):
-    params = {"since": "2026-03-09T00:00:00-04:00", "until": "2026-03-11T00:00:00-04:00", "bucket": "1d", "tz": "America/New_York"}
+    params = {
+        "since": "2026-03-09T00:00:00-04:00",
+        "until": "2026-03-11T00:00:00-04:00",
+        "bucket": "1d",
+        "tz": "America/New_York",
+    }
     body = api.get(TRENDS, params=params).json()
     assert [(one["time"], one["count"]) for one in body["data"]] == [
         ("2026-03-09T04:00:00Z", 2),
@@ -66,7 +85,9 @@ def test_days_follow_the_zone_asked_for(api, brand):
     ],
 )
 def test_groups_carry_their_name(api, brand, group, expected):
-    rows = api.get(TRENDS, params={"keyword_list": brand, "range": "today", "bucket": "1h", "group_by": group}).json()["data"]
+    rows = api.get(
+        TRENDS, params={"keyword_list": brand, "range": "today", "bucket": "1h", "group_by": group}
+    ).json()["data"]
     found: dict[str, int] = {}
     for one in rows:
         found[one["group"]] = found.get(one["group"], 0) + one["count"]
@@ -82,7 +103,16 @@ def test_classes_add_up_to_the_whole(api, brand):
 
 
 def test_csv_has_local_times_and_no_formula(api, brand):
-    reply = api.get(TRENDS, params={"keyword_list": brand, "range": "6h", "bucket": "1h", "format": "csv", "group_by": "keyword"})
+    reply = api.get(
+        TRENDS,
+        params={
+            "keyword_list": brand,
+            "range": "6h",
+            "bucket": "1h",
+            "format": "csv",
+            "group_by": "keyword",
+        },
+    )
     assert reply.headers["content-type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(reply.content.decode("utf-8-sig"))))
     assert rows[0]["time"] == "2026-03-10T07:00:00+08:00"
@@ -105,7 +135,9 @@ def test_csv_has_local_times_and_no_formula(api, brand):
         pytest.param("group_by=author", "#/group_by", id="no group"),
         pytest.param("since=9998-12-31T23:59:59Z", "#/since", id="after the end of time"),
         pytest.param("until=0002-01-01T00:00:00Z", "#/range", id="before the beginning"),
-        pytest.param("since=2026-03-10T05:00:00Z&until=2026-03-10T04:00:00Z", "#/since", id="backwards"),
+        pytest.param(
+            "since=2026-03-10T05:00:00Z&until=2026-03-10T04:00:00Z", "#/since", id="backwards"
+        ),
         pytest.param("keyword_list=abc", "#/keyword_list/0", id="no id"),
         pytest.param("metric=count", "#/metric", id="unknown parameter"),
     ],
@@ -121,7 +153,10 @@ def test_the_refusal_names_the_bucket_that_fits(api):
 
 
 def test_an_unknown_list_is_an_empty_series(api, brand):
-    assert sum(one["count"] for one in api.get(TRENDS, params={"keyword_list": 999}).json()["data"]) == 0
+    assert (
+        sum(one["count"] for one in api.get(TRENDS, params={"keyword_list": 999}).json()["data"])
+        == 0
+    )
 
 
 def test_trends_need_read(anonymous, key_for):

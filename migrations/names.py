@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from monitor.storage.tables import Instant
+from monitor.storage.instants import Instant
 
 
 def is_compared(

@@ -28,7 +28,7 @@ from monitor.api.filters import Needs
 from monitor.api.problems import Problem
 from monitor.auth import Principal, Scope
 from monitor.storage import alert_reading
-from monitor.storage.tables import EPOCH
+from monitor.storage.instants import EPOCH
 
 router = APIRouter(tags=["feeds"])
 Reader = Annotated[Principal, Depends(require("read"))]

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, RowMapping, func, literal, select, update
 
 from alerts.model import DeliveryState
 from monitor.storage.engine import Database
+from monitor.storage.instants import EPOCH, Instant
 from monitor.storage.sealing import Sealer
-from monitor.storage.tables import EPOCH, Instant, attempt, channel, delivery
+from monitor.storage.tables import attempt, channel, delivery
 
 LEASE = timedelta(seconds=60)
 

@@ -13,8 +13,8 @@ from analysis.model import Tier
 from collectors.model import SourceKind
 from monitor.storage import rollups
 from monitor.storage.alerts import OPEN
+from monitor.storage.instants import MICROSECOND
 from monitor.storage.tables import (
-    MICROSECOND,
     alert,
     channel,
     delivery,

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, literal, or_, select, update
 
 from monitor.storage.engine import Database
-from monitor.storage.tables import Instant, api_key, idempotency, person
+from monitor.storage.instants import Instant
+from monitor.storage.tables import api_key, idempotency, person
 
 REMEMBERED = timedelta(hours=24)
 

@@ -19,17 +19,8 @@ from sqlalchemy import (
 )
 
 from collectors.model import Precision, SourceKind
-from monitor.storage.tables import (
-    MICROSECOND,
-    alert,
-    delivery,
-    dirty,
-    keyword_list,
-    mention,
-    post,
-    source,
-    to_micros,
-)
+from monitor.storage.instants import MICROSECOND, to_micros
+from monitor.storage.tables import alert, delivery, dirty, keyword_list, mention, post, source
 
 NEAR = 50_000  # mentions looked through for several lists' latest, however few of them fit
 TIMED = (Precision.EXACT.value, Precision.MINUTE.value)

@@ -22,7 +22,8 @@ from analysis.model import Understanding
 from collectors.model import Post, Precision
 from monitor.storage import bulk, rollups, search, sources
 from monitor.storage.engine import Database
-from monitor.storage.tables import mention, post, to_micros
+from monitor.storage.instants import to_micros
+from monitor.storage.tables import mention, post
 
 ROW = (
     "key", "source_id", "external_id", "kind", "url", "title", "text", "lang", "author_name", "author_handle", "followers", "published_at", "precision", "edited_at", "ingested_at", "metrics", "rating", "content_hash", "sentiment", "score", "confidence", "risks", "model_version",

@@ -16,16 +16,8 @@ from analysis.search import prefilter
 from monitor.storage import search
 from monitor.storage.engine import Database
 from monitor.storage.following import settled
-from monitor.storage.tables import (
-    MICROSECOND,
-    alert,
-    keyword,
-    keyword_list,
-    mention,
-    post,
-    source,
-    to_micros,
-)
+from monitor.storage.instants import MICROSECOND, to_micros
+from monitor.storage.tables import alert, keyword, keyword_list, mention, post, source
 
 SCANNED_AT_ONCE = 250
 SCANNED_A_CALL = 5_000

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, delete, func, select
 
 from analysis.model import Sentiment
 from monitor.storage import bulk
-from monitor.storage.tables import EPOCH, dirty, rollup, to_micros
+from monitor.storage.instants import EPOCH, to_micros
+from monitor.storage.tables import dirty, rollup
 
 BUCKET = timedelta(minutes=5)
 HOUR = timedelta(hours=1)

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
 from collectors.model import Cursor, Outcome, Poll, Source, SourceKind, SourceState
 from monitor.storage.engine import Database
-from monitor.storage.tables import EPOCH, host, post, source
+from monitor.storage.instants import EPOCH
+from monitor.storage.tables import host, post, source
 
 LEASE = timedelta(seconds=120)
 CANDIDATES_PER_CLAIM = 4

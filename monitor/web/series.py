@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
+from monitor.storage.instants import EPOCH
 from monitor.storage.rollups import BUCKET, HOUR, Cell
-from monitor.storage.tables import EPOCH
 
 DAY = timedelta(days=1)
 QUARTER = timedelta(minutes=15)

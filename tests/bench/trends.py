@@ -24,7 +24,8 @@ from sqlalchemy import func, select
 
 from monitor.storage import migrate, trends
 from monitor.storage.engine import Database
-from monitor.storage.tables import keyword_list, mention, post, rollup, source, to_micros
+from monitor.storage.instants import to_micros
+from monitor.storage.tables import keyword_list, mention, post, rollup, source
 from tests.bench.measure import Report, table
 from tests.bench.sizes import Size
 

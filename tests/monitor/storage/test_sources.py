@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from collectors.model import Cursor, Outcome, Poll, SourceState
 from monitor.storage import sources
-from monitor.storage.tables import EPOCH, source
+from monitor.storage.instants import EPOCH
+from monitor.storage.tables import source
 
 PAUSE = timedelta(seconds=2)
 

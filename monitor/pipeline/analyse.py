@@ -18,7 +18,8 @@ from monitor.pipeline.analyst import Analyst, PoisonedBatch, Rules, RulesCache
 from monitor.pipeline.batches import unpack
 from monitor.storage import counters, posts, rollups, sources
 from monitor.storage.engine import Database
-from monitor.storage.posts import Known, Understood
+from monitor.storage.posts import Known
+from monitor.storage.rows import Understood
 
 log = structlog.get_logger()
 
@@ -104,17 +105,20 @@ async def store_posts(
     while True:
         rules, there, origins = await asyncio.to_thread(_prepare, needs, unique)
         fresh = [
-            post
+            (key, post)
             for key, post in unique.items()
             if key not in there or there[key].content_hash != post.content_hash
         ]
-        documents = [_document(post, origins[post.source_id]) for post in fresh]
+        documents = [_document(post, origins[post.source_id]) for _, post in fresh]
         read = await needs.analyst.understand(rules, documents) if documents else []
         understood = [
             Understood(
-                post=post, source_kind=origins[post.source_id].kind, understanding=understanding
+                key=key,
+                post=post,
+                source_kind=origins[post.source_id].kind,
+                understanding=understanding,
             )
-            for post, understanding in zip(fresh, read, strict=True)
+            for (key, post), understanding in zip(fresh, read, strict=True)
         ]
         stored = await asyncio.to_thread(_commit, needs, rules, understood, there, polls)
         if stored is not None:
@@ -161,13 +165,13 @@ def _commit(
     with needs.database.write() as connection:
         if items and counters.value(connection, counters.RULES) != rules.version:
             return None
-        new = [item for item in items if item.post.key not in there]
+        new = [item for item in items if item.key not in there]
         created = posts.insert(needs.database, connection, new, deltas, now=now)
-        changed = _edits(connection, [item for item in items if item.post.key in there], there)
+        changed = _edits(connection, [item for item in items if item.key in there], there)
         posts.replace(needs.database, connection, changed, deltas, now=now)
         sources.complete(connection, polls)
         rollups.apply(connection, deltas, now=now)
-    edited = {item.post.key: key for key, _, item in changed}
+    edited = {item.key: key for key, _, item in changed}
     known = {key: found.id for key, found in there.items()}
     return Stored(created=created, edited=edited, known=known)
 
@@ -176,10 +180,10 @@ def _edits(
     connection: Connection, items: Sequence[Understood], there: Mapping[bytes, Known]
 ) -> list[tuple[int, str, Understood]]:
     """Return (id, tokens of the stored text, new content), without what somebody else stored meanwhile."""
-    old = posts.texts(connection, [there[item.post.key].id for item in items])
+    old = posts.texts(connection, [there[item.key].id for item in items])
     found = []
     for item in items:
-        known = there[item.post.key]
+        known = there[item.key]
         row = old.get(known.id)
         if row is not None and row["content_hash"] == known.content_hash:
             found.append((known.id, _tokens_of(row), item))

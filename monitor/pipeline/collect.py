@@ -19,7 +19,7 @@ from monitor.storage.sources import Claim
 
 log = structlog.get_logger()
 
-AT_ONCE = 20
+AT_ONCE = 50
 DEEP = 6  # batches waiting: claim nothing more until they are stored
 GATHER_SECONDS = 0.2
 

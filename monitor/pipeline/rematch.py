@@ -12,9 +12,9 @@ from sqlalchemy import Connection, RowMapping, delete, select, update
 from analysis.model import Document, KeywordList, Understanding
 from collectors.model import Author, Post
 from monitor.pipeline.analyst import Analyst, Rules
-from monitor.storage import alerts, keyword_lists, posts, rollups, sources
+from monitor.storage import alerts, keyword_lists, posts, rollups, rows, sources
 from monitor.storage.engine import Database
-from monitor.storage.posts import Understood
+from monitor.storage.rows import Understood
 from monitor.storage.tables import mention, rematch
 
 STEP = 500
@@ -51,15 +51,15 @@ async def rematch_some(needs: Rematching) -> int:
     if job.rules is None:  # the list is gone or disabled: nothing to match
         await asyncio.to_thread(_finish, needs.database, job)
         return 1
-    rows, origins = await asyncio.to_thread(_posts, needs, job)
-    if not rows:
+    found, origins = await asyncio.to_thread(_posts, needs, job)
+    if not found:
         await asyncio.to_thread(_finish, needs.database, job)
         return 1
-    documents = [_document(row, origins[row["source_id"]]) for row in rows]
+    documents = [_document(row, origins[row["source_id"]]) for row in found]
     read = await needs.analyst.understand(job.rules, documents)
     kinds = {key: origin["kind"] for key, origin in origins.items()}
-    await asyncio.to_thread(_store, needs, job, list(zip(rows, read, strict=True)), kinds)
-    return len(rows)
+    await asyncio.to_thread(_store, needs, job, list(zip(found, read, strict=True)), kinds)
+    return len(found)
 
 
 def _next_job(database: Database) -> _Job | None:
@@ -89,9 +89,9 @@ def _next_job(database: Database) -> _Job | None:
 def _posts(needs: Rematching, job: _Job) -> tuple[list[RowMapping], dict[int, RowMapping]]:
     since = needs.clock() - timedelta(days=needs.days)
     with needs.database.read() as connection:
-        rows = posts.before(connection, under_id=job.after_post_id, since=since, limit=STEP)
-        wanted = sorted({row["source_id"] for row in rows})
-        return rows, {row["id"]: row for row in sources.by_ids(connection, wanted)}
+        found = posts.before(connection, under_id=job.after_post_id, since=since, limit=STEP)
+        wanted = sorted({row["source_id"] for row in found})
+        return found, {row["id"]: row for row in sources.by_ids(connection, wanted)}
 
 
 def _document(row: RowMapping, origin: RowMapping) -> Document:
@@ -121,7 +121,7 @@ def _store(
             mention_row
             for row, understanding in items
             if row["id"] not in kept
-            for mention_row in posts.mention_rows(
+            for mention_row in rows.mentions_of(
                 row["id"],
                 _understood(row, kinds[row["source_id"]], understanding),
                 row["published_at"],
@@ -153,7 +153,7 @@ def _understood(row: RowMapping, kind: str, understanding: Understanding) -> Und
         external_id=row["external_id"],
         author=Author(followers=row["followers"]),
     )
-    return Understood(post=item, source_kind=kind, understanding=understanding)
+    return Understood(key=row["key"], post=item, source_kind=kind, understanding=understanding)
 
 
 def _finish(database: Database, job: _Job) -> None:

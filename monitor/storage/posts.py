@@ -11,28 +11,16 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
-    bindparam,
     delete,
     func,
     select,
-    update,
 )
 
-from analysis.model import Understanding
-from collectors.model import Post, Precision
-from monitor.storage import bulk, rollups, search, sources
+from monitor.storage import bulk, rollups, rows, search, sources
 from monitor.storage.engine import Database
-from monitor.storage.instants import to_micros
+from monitor.storage.rows import Understood
 from monitor.storage.tables import mention, post
 
-ROW = (
-    "key", "source_id", "external_id", "kind", "url", "title", "text", "lang", "author_name", "author_handle", "followers", "published_at", "precision", "edited_at", "ingested_at", "metrics", "rating", "content_hash", "sentiment", "score", "confidence", "risks", "model_version",
-)  # fmt: skip
-JSONS = frozenset({"metrics", "risks", "keyword_ids", "hits"})
-MENTION = (
-    "post_id", "keyword_list_id", "published_at", "source_id", "source_kind", "sentiment", "score",
-    "keyword_ids", "hits", "risks", "reach",
-)  # fmt: skip
 CHUNK = 500  # SQLite takes at most 32,766 parameters a statement
 
 
@@ -42,15 +30,6 @@ class Known:
 
     id: int
     content_hash: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Understood:
-    """A post and what was read out of it, ready to be stored."""
-
-    post: Post
-    source_kind: str
-    understanding: Understanding
 
 
 def known(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Known]:
@@ -80,7 +59,7 @@ def insert(
     if not items:
         return {}
     created = _create(database, connection, items, now)
-    fresh = [(created[item.post.key], item) for item in items if item.post.key in created]
+    fresh = [(created[item.key], item) for item in items if item.key in created]
     search.index(database, connection, [(key, item.understanding.tokens) for key, item in fresh])
     _insert_mentions(connection, fresh, deltas, now)
     added: dict[int, int] = {}
@@ -95,28 +74,21 @@ def _create(
 ) -> dict[bytes, int]:
     """Insert post rows; returns key → id of those that were not there."""
     if not database.is_sqlite:
-        statement = database.insert(post).on_conflict_do_nothing().returning(post.c.key, post.c.id)
-        made = connection.execute(statement, [_row(item, now) for item in items])
-        return {row.key: row.id for row in made}
+        made = bulk.insert_new(
+            connection,
+            post,
+            rows.POST,
+            [rows.post_row(item, now) for item in items],
+            returning=("key", "id"),
+        )
+        return {bytes(key): post_id for key, post_id in made}
     # SQLite's one writer is us: what is not there now cannot appear before the insert
-    there = known(connection, [item.post.key for item in items])
+    there = known(connection, [item.key for item in items])
     first = 1 + (connection.scalar(select(func.max(post.c.id))) or 0)
-    new = [item for item in items if item.post.key not in there]
-    rows = [(first + place, *_plain(_row(item, now))) for place, item in enumerate(new)]
-    bulk.insert(connection, post, ("id", *ROW), rows)
-    return {item.post.key: first + place for place, item in enumerate(new)}
-
-
-def _plain(row: Mapping[str, Any]) -> bulk.Row:
-    """Return a post's row as the driver takes it, in the order of ``ROW``."""
-    return tuple(
-        bulk.json_text(value)
-        if name in JSONS
-        else to_micros(value)
-        if isinstance(value, datetime)
-        else value
-        for name, value in row.items()
-    )
+    new = [item for item in items if item.key not in there]
+    numbered = [(first + place, *rows.post_row(item, now)) for place, item in enumerate(new)]
+    bulk.insert(connection, post, ("id", *rows.POST), numbered)
+    return {item.key: first + place for place, item in enumerate(new)}
 
 
 def replace(
@@ -134,38 +106,17 @@ def replace(
     take_mentions(connection, ids, None, deltas)
     times = connection.execute(select(post.c.id, post.c.published_at).where(post.c.id.in_(ids)))
     kept = {row.id: row.published_at for row in times}
-    fields = (
-        "title",
-        "text",
-        "url",
-        "lang",
-        "content_hash",
-        "sentiment",
-        "score",
-        "confidence",
-        "risks",
-        "model_version",
-    )
-    connection.execute(
-        update(post)
-        .where(post.c.id == bindparam("b_id"))
-        .values(
-            {name: bindparam(f"b_{name}") for name in fields}
-            | {"edited_at": bindparam("b_edited_at")}
-        ),
-        [_edit(post_id, item, fields, now) for post_id, _, item in items],
+    bulk.update(
+        connection,
+        post,
+        (*rows.EDITED, "edited_at"),
+        [rows.edited_row(post_id, item, now) for post_id, _, item in items],
     )
     search.forget(database, connection, [(post_id, old) for post_id, old, _ in items])
     search.index(
         database, connection, [(post_id, item.understanding.tokens) for post_id, _, item in items]
     )
     _insert_mentions(connection, [(post_id, item) for post_id, _, item in items], deltas, now, kept)
-
-
-def _edit(post_id: int, item: Understood, fields: Sequence[str], now: datetime) -> dict[str, Any]:
-    row = _row(item, now)
-    values = {f"b_{name}": row[name] for name in fields}
-    return {**values, "b_id": post_id, "b_edited_at": item.post.edited_at or now}
 
 
 def take_mentions(
@@ -178,24 +129,20 @@ def take_mentions(
     condition: ColumnElement[bool] = mention.c.post_id.in_(post_ids)
     if keyword_list_id is not None:
         condition &= mention.c.keyword_list_id == keyword_list_id
-    rows = list(connection.execute(select(mention).where(condition)).mappings())
-    for row in rows:
+    taken = list(connection.execute(select(mention).where(condition)).mappings())
+    for row in taken:
         deltas.add(row, sign=-1)
     connection.execute(delete(mention).where(condition))
-    return rows
+    return taken
 
 
 def add_mentions(
-    connection: Connection, rows: Sequence[Mapping[str, Any]], deltas: rollups.Deltas
+    connection: Connection, found: Sequence[dict[str, Any]], deltas: rollups.Deltas
 ) -> None:
-    """Insert mention rows and count them."""
-    plain = [
-        tuple(bulk.json_text(row[name]) if name in JSONS else row[name] for name in MENTION)
-        for row in rows
-    ]
-    bulk.insert(connection, mention, MENTION, plain)
-    for row in rows:
-        deltas.add(row)
+    """Insert mentions and count them."""
+    bulk.insert(connection, mention, rows.MENTION, [rows.mention_row(one) for one in found])
+    for one in found:
+        deltas.add(one)
 
 
 def _insert_mentions(
@@ -205,74 +152,14 @@ def _insert_mentions(
     now: datetime,
     published: Mapping[int, datetime] | None = None,
 ) -> None:
-    rows = [
-        row
+    found = [
+        one
         for post_id, item in items
-        for row in mention_rows(
+        for one in rows.mentions_of(
             post_id, item, (published or {}).get(post_id) or item.post.published_at or now
         )
     ]
-    add_mentions(connection, rows, deltas)
-
-
-def mention_rows(
-    post_id: int, item: Understood, published_at: datetime
-) -> Iterable[dict[str, Any]]:
-    """Return one row for every keyword list that the post matches."""
-    risks = [
-        {"class": risk.risk_class, "status": risk.status.value} for risk in item.understanding.risks
-    ]
-    published = to_micros(published_at)
-    for matched in item.understanding.mentions:
-        yield {
-            "post_id": post_id,
-            "keyword_list_id": matched.match.keyword_list_id,
-            "published_at": published,
-            "source_id": item.post.source_id,
-            "source_kind": item.source_kind,
-            "sentiment": matched.target.label.value,
-            "score": matched.target.score,
-            "keyword_ids": list(matched.match.keyword_ids),
-            "hits": [[span.start, span.end] for span in matched.match.hits],
-            "risks": risks,
-            "reach": item.post.author.followers,
-        }
-
-
-def _row(item: Understood, now: datetime) -> dict[str, Any]:
-    it, read = item.post, item.understanding
-    return {
-        "key": it.key,
-        "source_id": it.source_id,
-        "external_id": it.external_id,
-        "kind": it.kind.value,
-        "url": it.url,
-        "title": it.title,
-        "text": it.text,
-        "lang": read.lang,
-        "author_name": it.author.name,
-        "author_handle": it.author.handle,
-        "followers": it.author.followers,
-        "published_at": it.published_at or now,
-        "precision": (it.precision if it.published_at else Precision.INFERRED).value,
-        "edited_at": it.edited_at,
-        "ingested_at": now,
-        "metrics": dict(it.metrics),
-        "rating": it.rating,
-        "content_hash": it.content_hash,
-        "sentiment": read.sentiment.label.value,
-        "score": read.sentiment.score,
-        "confidence": read.sentiment.confidence,
-        "risks": [
-            {
-                "class": risk.risk_class,
-                "status": risk.status.value,
-                "hits": [[hit.start, hit.end] for hit in risk.hits],
-            }
-            for risk in read.risks
-        ],
-        "model_version": read.model_version,
-    }
+    add_mentions(connection, found, deltas)
 
 
 def get(connection: Connection, post_id: int) -> RowMapping | None:
@@ -282,8 +169,8 @@ def get(connection: Connection, post_id: int) -> RowMapping | None:
 
 def texts(connection: Connection, post_ids: Sequence[int]) -> dict[int, RowMapping]:
     """Return the rows of these posts by id."""
-    rows = connection.execute(select(post).where(post.c.id.in_(post_ids))).mappings()
-    return {row["id"]: row for row in rows}
+    found = connection.execute(select(post).where(post.c.id.in_(post_ids))).mappings()
+    return {row["id"]: row for row in found}
 
 
 def before(

@@ -84,7 +84,7 @@ def test_sigterm_under_load_ends_soon_and_loses_nothing(
     assert "Traceback" not in service.log, service.log[service.log.index("Traceback") :][:3000]
 
     load.wait_stored()
-    assert load.wrong == []
+    assert load.wrong == [], load.wrong[:3]
     expected = Expected(load.accepted, receiver.received)
     assert findings(service.directory / "jianwei.db", expected) == []
 

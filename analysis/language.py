@@ -23,6 +23,10 @@ _SCRIPTS: Final = (
     ("el", re.compile("[\u0370-\u03ff]")),
 )
 _KANA_SHARE: Final = 0.2  # of Han and kana; a Chinese 超好吃の店 has less
+_NOT_CHINESE: Final = re.compile(
+    # other scripts, and all blocks with letters of _LATIN_WORD in either case: most posts hold none
+    f"[{_OTHER.pattern[1:-1]}A-Za-z\u00c0-\u02af\u1e9e\u212a\u212b\u2c60-\u2c7f']"
+)
 _HAN_PER_LATIN_WORD: Final = 2
 _COMMON: Final = {
     "en": "the a an is are was were and or of to in on for with it this that my i you we they not "
@@ -45,6 +49,8 @@ def language(text: str) -> str:
     Chinese with foreign words is zh, English that names a Chinese brand is en.
     """
     han = _HAN.search(text) is not None
+    if han and _NOT_CHINESE.search(text) is None:
+        return "zh"
     if _OTHER.search(text) is None:
         return _chinese_or_latin(text) if han else _latin(_LATIN_WORD.findall(text))
     counts = {code: len(script.findall(text)) for code, script in _SCRIPTS}

@@ -35,6 +35,7 @@ _PUNCTUATION: Final = {
     **dict.fromkeys("‐‒–—―−", "-"),
 }  # fmt: skip
 _CODE_POINTS: Final = 0x110000
+_SHORT: Final = 1500  # characters: a post, not an article; hundreds of them may be kept
 _SURROGATES: Final = slice(0xD800, 0xE000)
 _RESIZING: Final = _CODE_POINTS  # no character: what stands here changes the number of characters
 _HANGUL_VOWELS_AND_TAILS: Final = "".join(
@@ -83,21 +84,25 @@ def fold(text: str) -> Folded:
     This is NFKC, full case folding, the table of traditional characters and one form for quotes
     and dashes. Folding a folded text changes nothing. It is meant for comparing, never for
     showing: 著 becomes 着 everywhere. Any string is accepted; a lone surrogate, which no encoding
-    and no database takes, becomes U+FFFD. The last texts are remembered, so that scoring,
-    matching and indexing one post fold it once.
+    and no database takes, becomes U+FFFD. The texts of the last batch are remembered, so that
+    scoring, matching and indexing one post fold it once.
     """
-    return _fold(text)
+    return _fold_short(text) if len(text) <= _SHORT else _fold_long(text)
 
 
-@lru_cache(maxsize=8)
 def _fold(text: str) -> Folded:
     if text.isascii():
         return Folded(text.lower())
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
-    swapped = _tables().swaps[points]
-    if swapped.max() < _RESIZING:
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<i4")
+    swapped = _tables().swaps.take(points)
+    try:
         return Folded(swapped.tobytes().decode("utf-32-le"))
-    return _fold_resizing(text, swapped)
+    except UnicodeDecodeError:  # _RESIZING is no character
+        return _fold_resizing(text, swapped)
+
+
+_fold_short = lru_cache(maxsize=512)(_fold)
+_fold_long = lru_cache(maxsize=8)(_fold)
 
 
 def _original_start(edits: _Edits, start: int) -> int:

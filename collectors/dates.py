@@ -41,6 +41,18 @@ _ZONE_HOURS = {
     "aedt": 11.0,
 }  # fmt: skip
 
+# Nine dates in ten are one of these two, whole and unambiguous; the general patterns below take
+# five times as long. What they would do with leap seconds, 24:00 or an odd zone, only they do.
+_MAIL = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?([0-9]{1,2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+    r" ((?:19|20)[0-9]{2}) ([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])"
+    r" (GMT|[+-](?:0[0-9]|1[0-4])[0-5][0-9])"
+)
+_ISO = re.compile(
+    r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    r"(?:\.[0-9]{1,6})?(?:Z|[+-](?:0[0-9]|1[0-4]):?[0-5][0-9])?"
+)
+
 _CLOCK = r"(?P<h>\d{1,2})[::时時点點](?P<mi>\d{1,2})(?:[::分](?P<s>\d{1,2})(?:[.,](?P<f>\d+))?秒?)?"
 _ZONE = r"(?P<zone>[+-]\d{1,2}:?\d{2}|[+-]\d{2}|[A-Za-z]{1,5}(?:[+-]\d{1,4})?)"
 _TIME_ZONE = rf"(?:[T\s,]*{_CLOCK}分?)?(?:\s*{_ZONE})?(?:\s*\([^)]*\))?"
@@ -124,6 +136,10 @@ def parse_date(
     text = text.strip()
     if not text or len(text) > _LONGEST:
         return None
+    if match := _MAIL.fullmatch(text):
+        return _exact(_mail_moment, match, tz)
+    if match := _ISO.fullmatch(text):
+        return _exact(_iso_moment, match, tz)
     context = _Context(tz, cst, now)
     for pattern, reader in _READERS:
         if match := pattern.fullmatch(text):
@@ -159,6 +175,26 @@ def cst_for(tz: tzinfo, *, language: str | None, host: str, now: datetime) -> tz
     if speaks[:2] in {"en", "es"}:
         return US_CENTRAL
     return CHINA if tz.utcoffset(now) == timedelta(hours=8) else US_CENTRAL
+
+
+def _exact(
+    moment_of: Callable[[re.Match[str], tzinfo], datetime], match: re.Match[str], tz: tzinfo
+) -> tuple[datetime, Precision] | None:
+    try:
+        return moment_of(match, tz).astimezone(UTC), Precision.EXACT
+    except ValueError:  # the 31st of February
+        return None
+
+
+def _mail_moment(match: re.Match[str], _tz: tzinfo) -> datetime:
+    day, month, year, hour, minute, second, zone = match.groups()
+    clock = int(hour), int(minute), int(second)
+    return datetime(int(year), _MONTHS[month.lower()], int(day), *clock, 0, _named_zone(zone))
+
+
+def _iso_moment(match: re.Match[str], tz: tzinfo) -> datetime:
+    local = datetime.fromisoformat(match[0])
+    return local if local.tzinfo else local.replace(tzinfo=tz)
 
 
 def _absolute(match: re.Match[str], context: _Context) -> tuple[datetime, Precision] | None:

@@ -15,8 +15,12 @@ def upgrade() -> None:
         # contentless and without positions: candidates come from here, the query itself decides
         op.execute(
             "CREATE VIRTUAL TABLE post_search USING fts5("
-            "tokens, content='', detail=none, tokenize=\"unicode61 remove_diacritics 0\")"
+            # the tokens are folded already: all that is left to do is to split at blanks
+            "tokens, content='', detail=none, tokenize='ascii')"
         )
+        # one flush a batch instead of several, and merging half as often: a third less to insert
+        for option, value in (("hashsize", 8 << 20), ("automerge", 8)):
+            op.execute(f"INSERT INTO post_search(post_search, rank) VALUES ('{option}', {value})")  # noqa: S608
         return
     op.execute(
         "CREATE TABLE post_search (post_id BIGINT PRIMARY KEY REFERENCES post(id) ON DELETE CASCADE,"

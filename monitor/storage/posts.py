@@ -21,7 +21,8 @@ from monitor.storage.engine import Database
 from monitor.storage.rows import Understood
 from monitor.storage.tables import mention, post
 
-CHUNK = 500  # SQLite takes at most 32,766 parameters a statement
+CHUNK = 1_000  # SQLite takes at most 32,766 parameters a statement
+KNOWN = "SELECT key, id, content_hash FROM post WHERE key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +37,14 @@ def known(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Known]:
     """Return what is stored of these post keys."""
     found: dict[bytes, Known] = {}
     for start in range(0, len(keys), CHUNK):
-        query = select(post.c.key, post.c.id, post.c.content_hash).where(
-            post.c.key.in_(keys[start : start + CHUNK])
-        )
-        for key, post_id, content_hash in connection.execute(query):
-            found[key] = Known(id=post_id, content_hash=content_hash)
+        chunk = tuple(keys[start : start + CHUNK])
+        if connection.dialect.name == "sqlite":
+            marks = ",".join("?" * len(chunk))
+            there = connection.exec_driver_sql(f"{KNOWN} IN ({marks})", chunk)
+        else:
+            there = connection.exec_driver_sql(f"{KNOWN} = ANY(%s)", (list(chunk),))
+        for key, post_id, content_hash in there:
+            found[bytes(key)] = Known(id=post_id, content_hash=bytes(content_hash))
     return found
 
 

@@ -11,9 +11,7 @@ from typing import Final
 from analysis.model import AnalysisError, Ladder, Rung, Tier
 
 WARM_UP_SHARE: Final = 0.5
-WARM_UP_VOLUME: Final[Mapping[Tier, int]] = MappingProxyType(
-    {Tier.YELLOW: 20, Tier.ORANGE: 60}
-)
+WARM_UP_VOLUME: Final[Mapping[Tier, int]] = MappingProxyType({Tier.YELLOW: 20, Tier.ORANGE: 60})
 """Negative mentions an hour that count as a burst while nothing is known yet; no other tier."""
 
 DEFAULT_LADDER: Final[Mapping[Tier, Rung]] = MappingProxyType(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, TypeAlias
 
 import ahocorasick_rs
 
@@ -15,7 +16,6 @@ from analysis.query import (
     Field,
     Hit,
     Near,
-    Not,
     Or,
     Query,
     QueryError,
@@ -25,9 +25,15 @@ from analysis.query import (
     plain,
     terms,
 )
+from analysis.text import fold
 from analysis.units import TOKEN_RUN, is_token_character
 
 _IN_FULL_TEXT: Final = (None, Field.TITLE)
+
+_Numbers: TypeAlias = frozenset[int]
+"""Anchors by their number in the automaton."""
+
+_is_token_character = lru_cache(maxsize=4096)(is_token_character)  # asked for the same few often
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +43,14 @@ class _Rule:
     position: int
     keyword_id: int
     query: Query
+    needs: tuple[_Numbers, ...]
 
 
 class Matcher:
     """Keyword lists compiled for matching; what it finds is what ``query.evaluate`` finds.
 
-    One automaton finds the literal text of every term. A rule is evaluated only where one of the
-    words was hit that any match of it must hold. Build a new one beside the old when lists
+    One automaton finds the literal text of every term. A rule is evaluated only where every word
+    was hit that any match of it must hold. Build a new one beside the old when lists
     change (10,000 keywords: below a second); pickled as its lists and built again.
     """
 
@@ -54,21 +61,27 @@ class Matcher:
             [_parsed(keyword_list, expression) for expression in keyword_list.exclude]
             for keyword_list in self._lists
         ]
-        self._rules = [rule for place in enumerate(self._lists) for rule in _rules(*place)]
-        queries = [rule.query for rule in self._rules]
+        parsed = [rule for place in enumerate(self._lists) for rule in _rules(*place)]
+        queries = [query for _, _, query in parsed]
         excludes = [query for queries_of_list in self._excludes for query in queries_of_list]
-        self._anchors = _distinct_anchors((*queries, *excludes))
-        self._automaton = ahocorasick_rs.AhoCorasick(self._anchors)
-        self._rules_behind, self._always = _index(queries)
+        anchors = _distinct_anchors((*queries, *excludes))
+        self._automaton = ahocorasick_rs.AhoCorasick(anchors)
+        self._numbers = {anchor: number for number, anchor in enumerate(anchors)}
+        self._rules = [_Rule(*rule, tuple(_needs(rule[2], self._numbers))) for rule in parsed]
+        self._rules_behind, self._always = _index(self._rules, anchors)
 
     def __reduce__(self) -> tuple[type[Matcher], tuple[tuple[KeywordList, ...]]]:
         return Matcher, (self._lists,)
 
     def match(self, document: Document) -> list[Match]:
         """Return the lists that ``document`` matches, by ascending id, with keywords and hits."""
-        scan = _Scan(document, self._automaton, self._anchors)
+        places = self._automaton.find_matches_as_indexes(fold(document.full).text, overlapping=True)
+        numbers = self._candidates({anchor for anchor, _, _ in places})
+        if not numbers:
+            return []
+        scan = _Scan(document, self._numbers, places)
         found: dict[int, tuple[list[int], list[Hit]]] = {}
-        for number in self._candidates(scan):
+        for number in numbers:
             rule = self._rules[number]
             hits = scan.match(rule.query)
             if hits is not None:
@@ -89,30 +102,38 @@ class Matcher:
         """Return what ``match`` returns for each of ``documents``, in their order."""
         return [self.match(document) for document in documents]
 
-    def _candidates(self, scan: _Scan) -> list[int]:
-        """Return the rules that may match, in the order of lists and keywords."""
-        numbers = set(self._always)
-        for anchor in scan.places:
-            numbers.update(self._rules_behind.get(anchor, ()))
-        return sorted(numbers)
+    def _candidates(self, present: set[int]) -> list[int]:
+        """Return the rules that may match where these anchors are, in the order of the lists."""
+        numbers = [*self._always]
+        for anchor in present:
+            for number in self._rules_behind[anchor]:
+                for needed in self._rules[number].needs:
+                    if needed.isdisjoint(present):
+                        break
+                else:
+                    numbers.append(number)
+        return sorted(set(numbers))
 
 
 class _Scan(Reading):
     """A reading that looks terms up among the automaton's hits."""
 
     def __init__(
-        self, document: Document, automaton: ahocorasick_rs.AhoCorasick, anchors: Sequence[str]
+        self,
+        document: Document,
+        numbers: Mapping[str, int],
+        places: Iterable[tuple[int, int, int]],
     ) -> None:
+        """``places`` are those of the anchors by their number in ``numbers``."""
         super().__init__(document)
-        self.places: dict[str, list[Hit]] = {}
-        for number, start, end in automaton.find_matches_as_indexes(
-            self.folded.text, overlapping=True
-        ):
-            self.places.setdefault(anchors[number], []).append((start, end))
+        self._numbers = numbers
+        self._places: dict[int, list[Hit]] = defaultdict(list)
+        for number, start, end in places:
+            self._places[number].append((start, end))
 
     def find(self, term: Term) -> list[Hit]:
         """Return all places of ``term`` in the folded full text, whatever its field."""
-        places = self.places.get(_anchor(term))
+        places = self._places.get(self._numbers[_anchor(term)])
         if not places:
             return []
         if " " in term.text:
@@ -123,25 +144,23 @@ class _Scan(Reading):
         """Return the hit of ``term`` whose text stands at ``place``; None inside of a token."""
         text = self.folded.text
         start, end = place
-        if start and is_token_character(term.text[0]) and is_token_character(text[start - 1]):
+        if start and _is_token_character(term.text[0]) and _is_token_character(text[start - 1]):
             return None
-        if end == len(text) or not is_token_character(term.text[-1]):
+        if end == len(text) or not _is_token_character(term.text[-1]):
             return place
         if term.prefix:
             rest = TOKEN_RUN.match(text, end)
             return start, rest.end() if rest else end
-        return None if is_token_character(text[end]) else place
+        return None if _is_token_character(text[end]) else place
 
 
-def _rules(position: int, keyword_list: KeywordList) -> list[_Rule]:
-    aliases = [
-        _Rule(position, alias.id, _named(keyword_list, alias)) for alias in keyword_list.aliases
-    ]
+def _rules(position: int, keyword_list: KeywordList) -> list[tuple[int, int, Query]]:
+    aliases = [(position, alias.id, _named(keyword_list, alias)) for alias in keyword_list.aliases]
     keywords = [
-        _Rule(position, keyword.id, _parsed(keyword_list, keyword.expression))
+        (position, keyword.id, _parsed(keyword_list, keyword.expression))
         for keyword in keyword_list.keywords
     ]
-    return aliases + keywords
+    return [*aliases, *keywords]
 
 
 def _named(keyword_list: KeywordList, alias: Keyword) -> Term:
@@ -174,53 +193,48 @@ def _distinct_anchors(queries: Iterable[Query]) -> list[str]:
     )
 
 
-def _index(queries: Sequence[Query]) -> tuple[dict[str, list[int]], list[int]]:
-    """Return which queries to look at when an anchor is hit, and those to look at always."""
+def _index(rules: Sequence[_Rule], anchors: Sequence[str]) -> tuple[list[list[int]], list[int]]:
+    """Return which rules to look at when an anchor is hit, and those to look at always."""
     share = Counter(
-        anchor for query in queries for anchor in {_anchor(term) for term in terms(query)}
+        anchor for rule in rules for anchor in {one for needed in rule.needs for one in needed}
     )
-    behind: dict[str, list[int]] = {}
+
+    def rarity(needed: _Numbers) -> tuple[bool, int, int]:
+        """Rank what is hit least: no single character, no brand in all rules, no short word."""
+        shortest = min(len(anchors[number]) for number in needed)
+        return shortest > 1, -sum(share[number] for number in needed), shortest
+
+    behind: list[list[int]] = [[] for _ in anchors]
     always = []
-    for number, query in enumerate(queries):
-        needed = _needed(query, share)
-        if needed is None:
+    for number, rule in enumerate(rules):
+        if not rule.needs:
             always.append(number)
-        for anchor in needed or ():
-            behind.setdefault(anchor, []).append(number)
+            continue
+        for anchor in max(rule.needs, key=rarity):
+            behind[anchor].append(number)
     return behind, always
 
 
-def _needed(query: Query, share: Counter[str]) -> frozenset[str] | None:
-    """Return anchors of which each match of ``query`` holds one; None if there are no such."""
+def _needs(query: Query, numbers: Mapping[str, int]) -> Iterator[_Numbers]:
+    """Yield sets of anchors; each match of ``query`` holds at least one anchor of each set."""
     match query:
-        case Term():
-            return frozenset({_anchor(query)}) if query.field in _IN_FULL_TEXT else None
+        case Term() if query.field in _IN_FULL_TEXT:
+            yield frozenset({numbers[_anchor(query)]})
         case And(parts):
-            return _rarest((_needed(part, share) for part in parts), share)
+            for part in parts:
+                yield from _needs(part, numbers)
         case Or(parts):
-            return _union([_needed(part, share) for part in parts])
-        case Not():
-            return None
+            yield from _any_of(parts, numbers)
         case Near(operands, _):
-            choices = (_union([_needed(term, share) for term in terms]) for terms in operands)
-            return _rarest(choices, share)
+            for choice in operands:
+                yield from _any_of(choice, numbers)
+        case _:
+            return  # the absence of a word or another field asks for no anchor
 
 
-def _union(choices: list[frozenset[str] | None]) -> frozenset[str] | None:
-    known = [choice for choice in choices if choice is not None]
-    return frozenset().union(*known) if len(known) == len(choices) else None
-
-
-def _rarest(choices: Iterable[frozenset[str] | None], share: Counter[str]) -> frozenset[str] | None:
-    """Return the choice likely to be hit least.
-
-    A single character is hit most. Then what many rules share (the brand, in each of its rules)
-    is what the posts are about; then the shorter word is the commoner.
-    """
-
-    def rarity(choice: frozenset[str]) -> tuple[bool, int, int]:
-        shortest = min(map(len, choice))
-        return shortest > 1, -sum(share[anchor] for anchor in choice), shortest
-
-    known = [choice for choice in choices if choice is not None]
-    return max(known, key=rarity) if known else None
+def _any_of(choice: Sequence[Query], numbers: Mapping[str, int]) -> Iterator[_Numbers]:
+    """Yield what a match of any one of ``choice`` needs; nothing if one of them needs nothing."""
+    smallest = [min(_needs(query, numbers), key=len, default=None) for query in choice]
+    known = [needed for needed in smallest if needed is not None]
+    if len(known) == len(smallest):
+        yield frozenset().union(*known)

@@ -189,7 +189,7 @@ def _exact(
 def _mail_moment(match: re.Match[str], _tz: tzinfo) -> datetime:
     day, month, year, hour, minute, second, zone = match.groups()
     clock = int(hour), int(minute), int(second)
-    return datetime(int(year), _MONTHS[month.lower()], int(day), *clock, 0, _named_zone(zone))
+    return datetime(int(year), _MONTHS[month.lower()], int(day), *clock, tzinfo=_named_zone(zone))
 
 
 def _iso_moment(match: re.Match[str], tz: tzinfo) -> datetime:

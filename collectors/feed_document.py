@@ -24,6 +24,9 @@ ReadDate = Callable[[str], Dated | None]
 # One control character makes libxml2 end a CDATA section and lose the items behind it.
 _CONTROLS = bytes(c for c in range(0x20) if c not in b"\t\n\r")
 _NONCHARACTER = re.compile(rb"\xef\xbf[\xbe\xbf]")
+_TYPE = re.compile(rb"<!DOCTYPE")
+_TYPE_ANY_CASE = re.compile(_TYPE.pattern, re.IGNORECASE)
+_TYPE_ANY_CASE_BYTES = 65_536
 _DECLARATION = re.compile(rb"<\?xml[^>]*+>\s*+", re.IGNORECASE)
 _OPENING = re.compile(rb"<!--|<!\[CDATA\[|<!DOCTYPE", re.IGNORECASE)
 _QUOTED_UNTIL = {b"<!--": b"-->", b"<![CDATA[": b"]]>"}
@@ -38,9 +41,11 @@ _FORBIDDEN_CODE = re.compile(
     rb"&#(?:0*(?:[0-8]|1[124-9]|2[0-9]|3[01])"
     rb"|x0*(?:[0-8bcefBCEF]|1[0-9A-Fa-f]|[dD][89A-Fa-f][0-9A-Fa-f]{2}|[fF]{3}[efEF]));"
 )
-_ITEM = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:item|entry)(?=[\s/>])", re.IGNORECASE)
+# In both the bare name is tried before a prefix: most tags are neither, and fail at once so.
+_ITEM = re.compile(rb"<(?:item|entry|[A-Za-z_][\w.-]*+:(?:item|entry))(?=[\s/>])", re.IGNORECASE)
+_DATE_NAME = rb"(?:pubDate|date|published|updated|issued|modified|created|lastBuildDate)"
 _DATE = re.compile(
-    rb"(<(?:[A-Za-z_][\w.-]*+:)?(?:pubDate|date|published|updated|issued|modified|created|lastBuildDate)"
+    rb"(<(?:(?=[pduimcl])" + _DATE_NAME + rb"|[A-Za-z_][\w.-]*+:" + _DATE_NAME + rb")"
     rb"(?:\s[^<>]*+)?(?<!/)>)(?:\s*+<!\[CDATA\[([^<\]]{1,200})\]\]>\s*+|([^<]{4,200}))(?=</)",
     re.IGNORECASE,
 )
@@ -87,14 +92,17 @@ def with_dates(document: Document, read: ReadDate) -> Document:
     Done on the bytes because a parser hands over its own reading of a date and not the text.
     """
     dates: dict[str, Dated] = {}
+    known: dict[bytes, tuple[str, Dated | None]] = {}  # an entry's dates are often the same
 
     def rewritten(match: re.Match[bytes]) -> bytes:
-        dated = read((match[2] or match[3]).decode("utf-8", "replace").strip())
-        if dated is None:
-            return match[1]
-        text = dated[0].astimezone(UTC).replace(microsecond=0).isoformat()
-        dates[text] = dated
-        return match[1] + text.encode()
+        tag, quoted, bare = match.groups()
+        written = quoted or bare
+        if written not in known:
+            known[written] = _in_utc(written, read)
+        text, dated = known[written]
+        if dated is not None:
+            dates[text] = dated
+        return tag + text.encode()  # type: ignore[no-any-return]  # groups() is Any
 
     body = _DATE.sub(rewritten, document.body)
     return Document(
@@ -108,12 +116,18 @@ def with_dates(document: Document, read: ReadDate) -> Document:
     )
 
 
+def _in_utc(written: bytes, read: ReadDate) -> tuple[str, Dated | None]:
+    """Return a date as ISO 8601 in UTC, empty if unreadable, and our reading of it."""
+    dated = read(written.decode("utf-8", "replace").strip())
+    return (dated[0].astimezone(UTC).isoformat(timespec="seconds") if dated else "", dated)
+
+
 def _without_document_type(body: bytes) -> bytes:
     """Return ``body`` without DOCTYPE: its entities burn seconds of processor time in 1 kB.
 
     A type that an article quotes in CDATA, or a comment holds, is none.
     """
-    if b"<!doctype" not in body[:65_536].lower() and b"<!DOCTYPE" not in body:
+    if not (_TYPE.search(body) or _TYPE_ANY_CASE.search(body, 0, _TYPE_ANY_CASE_BYTES)):
         return body
     kept: list[bytes] = []
     at = 0
@@ -178,16 +192,11 @@ def _known_reference(match: re.Match[bytes]) -> bytes:
 
 
 def _cut(body: bytes) -> tuple[bytes, int, int]:
-    starts = (match.start() for match in _ITEM.finditer(body))
-    kept = sum(1 for _ in islice(starts, MOST_ITEMS))
-    after = next(starts, None)
-    if after is None:
-        return body, kept, 0
-    return body[:after], kept, 1 + _count(starts)
-
-
-def _count(things: Iterator[int]) -> int:
-    return sum(1 for _ in things)
+    items = len(_ITEM.findall(body))
+    if items <= MOST_ITEMS:
+        return body, items, 0
+    first_left_out = next(islice(_ITEM.finditer(body), MOST_ITEMS, None))
+    return body[: first_left_out.start()], MOST_ITEMS, items - MOST_ITEMS
 
 
 def _root_name(body: bytes) -> str:

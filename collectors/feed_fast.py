@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import fastfeedparser
@@ -48,24 +48,28 @@ def _is_told_apart(fields: Mapping[str, Any]) -> bool:
 
 
 def _entry(fields: Mapping[str, Any], document: Document, base: str, lang: str | None) -> Entry:
-    content = max((c.get("value") or "" for c in fields.get("content") or ()), key=len, default="")
+    get = fields.get
+    guid, link = get("id"), _link(fields) if document.root == "feed" else get("link") or None
+    dated = document.dates.get
     return Entry(
         # Where there is no id, it is the link.
-        guid=fields.get("id") if fields.get("id") != fields.get("link") else None,
-        link=_link(fields, is_atom=document.root == "feed"),
+        guid=guid if guid != get("link") else None,
+        link=link,
         base=base,
-        title=fields.get("title") or "",
-        content=content or fields.get("description") or "",
-        author=fields.get("author") or None,
-        published=document.dates.get(fields.get("published") or ""),
-        updated=document.dates.get(fields.get("updated") or ""),
+        title=get("title") or "",
+        content=_longest(get("content")) or get("description") or "",
+        author=get("author") or None,
+        published=dated(get("published") or ""),
+        updated=dated(get("updated") or ""),
         lang=lang,
     )
 
 
-def _link(fields: Mapping[str, Any], *, is_atom: bool) -> str | None:
-    """Return the link to the page: in Atom fastfeedparser takes the first of any relation."""
-    if is_atom:
-        links = [link for link in fields["links"] if link["rel"] in (None, "alternate")]
-        return str(links[0]["href"]) if links else None
-    return fields.get("link") or None
+def _longest(contents: Sequence[Mapping[str, str | None]] | None) -> str:
+    return max((one.get("value") or "" for one in contents), key=len) if contents else ""
+
+
+def _link(fields: Mapping[str, Any]) -> str | None:
+    """Return the link to the page of an Atom entry: fastfeedparser takes the first of any relation."""
+    links = [link for link in fields["links"] if link["rel"] in (None, "alternate")]
+    return str(links[0]["href"]) if links else None

@@ -21,7 +21,9 @@ def rules(version, *names):
 
 
 def matched(found):
-    return [[one.match.keyword_list_id for one in understanding.mentions] for understanding in found]
+    return [
+        [one.match.keyword_list_id for one in understanding.mentions] for understanding in found
+    ]
 
 
 def test_processes_and_this_process_read_the_same():

@@ -172,7 +172,7 @@ def count(database: Database, list_id: int, published: datetime, **changes: obje
     deltas = rollups.Deltas()
     deltas.add(row)
     with database.write() as connection:
-        rollups.apply(database, connection, deltas, now=NOON)
+        rollups.apply(connection, deltas, now=NOON)
 
 
 def read(database: Database, axis: trends.Axis, lists=None, group=None) -> trends.Trend:

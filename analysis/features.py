@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-BUCKETS = 1 << 18
+_BUCKET_BITS = 18
+BUCKETS = 1 << _BUCKET_BITS
 MAX_GRAM = 3
 NORMALISATION = "1"
 """Version of ``reduce`` and of the folding before it; weights made for another one are refused."""
@@ -22,12 +23,13 @@ Ints = npt.NDArray[np.int64]
 Words32 = npt.NDArray[np.uint32]
 Words64 = npt.NDArray[np.uint64]
 
-_DIGIT = re.compile("[1-9]")
-_SPACE = re.compile("[\t\r\n]")
+_ASCII = 128
 _HANDLE = r"@[\w\-\u00b7]{1,30}"
 _REMOVED = re.compile(
     rf"https?://[!-~]+|(?://\s?)?{_HANDLE}\s?:?|\{{%.{{0,40}}?%\}}| {{2,}}|(?P<last>(.)\2\2)\2+"
 )
+# Without one of these or a flood, nothing is removed: true for nine posts of ten.
+_HINT_OF_REMOVED = re.compile(r"@|https?://|\{%|  ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,42 @@ def reduce(folded: str) -> Reduced:
     Every digit becomes 0, white space one blank, and of a repeated character three stay
     (哈哈哈哈哈 and 哈哈哈哈 are one word to the model).
     """
-    text = _SPACE.sub(" ", _DIGIT.sub("0", folded))
+    return reduce_all([folded])[0]
+
+
+def reduce_all(folded: Sequence[str]) -> list[Reduced]:
+    """Return what ``reduce`` returns for each text of a batch, in order."""
+    codes = _simplified(_codes(folded))
+    ends = np.cumsum([len(text) for text in folded])
+    same = codes[1:] == codes[:-1]
+    # four of a kind; one that reaches over the end of a text only costs a closer look
+    floods = np.flatnonzero(same[2:] & same[1:-1] & same[:-2])
+    flooded = set(np.searchsorted(ends, floods, side="right").tolist())
+    joined = codes.tobytes().decode("utf-32-le", "surrogatepass")
+    reduced = []
+    start = 0
+    for index, end in enumerate(ends.tolist()):
+        text = joined[start:end]
+        start = end
+        cut = index in flooded or _HINT_OF_REMOVED.search(text)
+        reduced.append(_cut(text) if cut else Reduced(text, ((0, len(text)),)))
+    return reduced
+
+
+def _codes(texts: Sequence[str]) -> Words32:
+    """Return the code points of the texts, one text after the other."""
+    return np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def _simplified(codes: Words32) -> Words32:
+    """Return code points with every digit 0 and every white space of ASCII a blank."""
+    table = np.arange(_ASCII, dtype=np.uint32)
+    table[ord("1") : ord("9") + 1] = ord("0")
+    table[[ord("\t"), ord("\r"), ord("\n")]] = ord(" ")
+    return np.where(codes < _ASCII, table.take(codes, mode="clip"), codes)
+
+
+def _cut(text: str) -> Reduced:
     kept = []
     start = 0
     for cut in _REMOVED.finditer(text):
@@ -93,7 +130,7 @@ class Grams:
 
 def grams(texts: Sequence[str]) -> Grams:
     """Return the character 1- to 3-grams of reduced texts; none reaches over the end of its text."""
-    codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    codes = _codes(texts)
     lengths = [len(text) for text in texts]
     owner = np.repeat(np.arange(len(texts)), lengths)
     packed, width = _utf8(codes)
@@ -102,10 +139,10 @@ def grams(texts: Sequence[str]) -> Grams:
     for size in range(1, MAX_GRAM + 1):
         if size > 1:
             low, high, length = _append(low, high, length, packed[size - 1 :], width[size - 1 :])
-        inside = owner[: len(length)] == owner[size - 1 :]
-        starts.append(np.flatnonzero(inside))
-        owners.append(owner[starts[-1]])
-        buckets.append(_bucket(_murmur3(low[inside], high[inside], length[inside], size)))
+        start = np.flatnonzero(owner[: len(length)] == owner[size - 1 :])
+        starts.append(start)
+        owners.append(owner.take(start))
+        buckets.append(_bucket(_murmur3(low, high, length, size)).take(start))
     sizes = tuple(len(part) for part in starts)
     owner, start, bucket = map(np.concatenate, (owners, starts, buckets))
     return Grams(lengths, owner, start, bucket, sizes)
@@ -113,27 +150,28 @@ def grams(texts: Sequence[str]) -> Grams:
 
 def distinct(found: Grams) -> tuple[Ints, Ints]:
     """Return the (owner, bucket) pairs of a batch, each once, sorted: presence is binary."""
-    keys = np.sort(found.owner * BUCKETS + found.bucket)
+    keys = found.owner * BUCKETS + found.bucket
+    if len(found.lengths) * BUCKETS <= np.iinfo(np.int32).max:
+        keys = np.sort(keys.astype(np.int32)).astype(np.int64)  # half as wide, twice as fast
+    else:
+        keys = np.sort(keys)
     first = np.ones(len(keys), dtype=bool)
     first[1:] = keys[1:] != keys[:-1]
     keys = keys[first]
-    return keys // BUCKETS, keys % BUCKETS
+    return keys >> _BUCKET_BITS, keys & (BUCKETS - 1)
 
 
 def _utf8(codes: Words32) -> tuple[Words32, Words64]:
     """Return the UTF-8 bytes of each code point, packed little-endian, and their number."""
     width = (1 + (codes >= 0x80) + (codes >= 0x800) + (codes >= 0x10000)).astype(np.uint64)
     tails = [0x80 | (codes >> np.uint32(6 * place) & 0x3F) for place in range(3)]
-    packed = np.select(
-        [width == 1, width == 2, width == 3],
-        [
-            codes,
-            0xC0 | codes >> 6 | tails[0] << 8,
-            0xE0 | codes >> 12 | tails[1] << 8 | tails[0] << 16,
-        ],
-        0xF0 | codes >> 18 | tails[2] << 8 | tails[1] << 16 | tails[0] << 24,
-    )
-    return packed.astype(np.uint32), width
+    packed = 0xE0 | codes >> 12 | tails[1] << 8 | tails[0] << 16
+    packed = np.where(width < 3, 0xC0 | codes >> 6 | tails[0] << 8, packed)
+    packed = np.where(width < 2, codes, packed)
+    if codes.max(initial=0) >= 0x10000:
+        longest = 0xF0 | codes >> 18 | tails[2] << 8 | tails[1] << 16 | tails[0] << 24
+        packed = np.where(width > 3, longest, packed)
+    return packed.astype(np.uint32, copy=False), width
 
 
 def _append(
@@ -153,11 +191,11 @@ def _murmur3(low: Words64, high: Words64, length: Words64, blocks: int) -> Words
     A tail differs from a block only in skipping the rotation, and bytes behind the end are 0,
     whose mix is 0: so every string of the batch takes the same steps.
     """
-    parts = [low & np.uint64(0xFFFFFFFF), low >> np.uint64(32), high][:blocks]
+    parts = [low, low >> np.uint64(32), high][:blocks]
     full = length >> np.uint64(2)
     state = np.zeros(len(low), np.uint32)
     for index, part in enumerate(parts):
-        block = part.astype(np.uint32) * np.uint32(0xCC9E2D51)
+        block = part.astype(np.uint32) * np.uint32(0xCC9E2D51)  # the lower 32 bits
         state ^= _rotate(block, 15) * np.uint32(0x1B873593)
         mixed = _rotate(state, 13) * np.uint32(5) + np.uint32(0xE6546B64)
         state = np.where(np.uint64(index) < full, mixed, state)

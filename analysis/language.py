@@ -22,6 +22,7 @@ _SCRIPTS: Final = (
     ("hi", re.compile("[\u0900-\u097f]")),
     ("el", re.compile("[\u0370-\u03ff]")),
 )
+_SHORT: Final = 1500
 _KANA_SHARE: Final = 0.2  # of Han and kana; a Chinese 超好吃の店 has less
 _NOT_CHINESE: Final = re.compile(
     # other scripts, and all blocks with letters of _LATIN_WORD in either case: most posts hold none
@@ -42,12 +43,16 @@ _COMMON: Final = {
 _COMMON_WORDS: Final = {code: frozenset(words.split()) for code, words in _COMMON.items()}
 
 
-@lru_cache(maxsize=256)  # the scorer and its caller ask for the same text
 def language(text: str) -> str:
     """Return the language code of a text: zh, en, another ISO 639-1 code, or und.
 
-    Chinese with foreign words is zh, English that names a Chinese brand is en.
+    Chinese with foreign words is zh, English that names a Chinese brand is en. The scorer and its
+    caller ask for the same text: the short ones of the last batch are remembered.
     """
+    return _language_of_short(text) if len(text) <= _SHORT else _language(text)
+
+
+def _language(text: str) -> str:
     han = _HAN.search(text) is not None
     if han and _NOT_CHINESE.search(text) is None:
         return "zh"
@@ -62,6 +67,9 @@ def language(text: str) -> str:
     if not foreign or (code != "ja" and own > counts[code]):
         return _chinese_or_latin(text) if own else _latin(_LATIN_WORD.findall(text))
     return code
+
+
+_language_of_short = lru_cache(maxsize=512)(_language)
 
 
 def _chinese_or_latin(text: str) -> str:

@@ -31,6 +31,7 @@ _DENIED_JUST_BEFORE: Final = re.compile(
     r"|从未|并非|避免|防止|杜绝|预防|严防|以防|谨防|防范|零)[^,。!?;、:\n]{0,3}$"
 )
 _DENIAL_REACH: Final = 8
+_SHORT: Final = 1500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +66,12 @@ class _Hit:
 
 @dataclass(frozen=True, slots=True)
 class _Lexicon:
+    """Words by their number; ``deciding`` are those without which no hit is made."""
+
     automaton: ahocorasick_rs.AhoCorasick
     uses: Sequence[tuple[_Use, ...]]
+    deciding: frozenset[int]
+    latin: frozenset[int]
 
 
 def find_risks(folded: Folded) -> tuple[Risk, ...]:
@@ -84,9 +89,15 @@ def find_risks(folded: Folded) -> tuple[Risk, ...]:
     )
 
 
-@lru_cache(maxsize=256)  # rules and risks ask for the same text
 def find_events(text: str) -> tuple[Event, ...]:
-    """Return the places of a folded text that state a risk, sorted, not overlapping in a class."""
+    """Return the places of a folded text that state a risk, sorted, not overlapping in a class.
+
+    Rules and risks ask for the same text: the short ones of the last batch are remembered.
+    """
+    return _short_events(text) if len(text) <= _SHORT else _events(text)
+
+
+def _events(text: str) -> tuple[Event, ...]:
     hits, cues = _scan(text)
     if not hits:
         return ()
@@ -103,6 +114,8 @@ def find_events(text: str) -> tuple[Event, ...]:
     )
 
 
+_short_events = lru_cache(maxsize=512)(_events)
+
 _Place = tuple[int, int]
 _Cues = Mapping[str, Sequence[_Place]]
 _Sides = Mapping[tuple[int, int], Sequence[tuple[_Place, _Use]]]
@@ -111,13 +124,16 @@ _Sides = Mapping[tuple[int, int], Sequence[tuple[_Place, _Use]]]
 def _scan(text: str) -> tuple[list[_Hit], _Cues]:
     """Return phrases and pairs found, and the places of the cue words, in one pass."""
     lexicon = _lexicon()
+    found = lexicon.automaton.find_matches_as_indexes(text, overlapping=True)
+    if lexicon.deciding.isdisjoint([word for word, _, _ in found]):
+        return [], {}
     hits: list[_Hit] = []
     sides: dict[tuple[int, int], list[tuple[_Place, _Use]]] = {}
     cues: dict[str, list[_Place]] = {}
-    for pattern, start, end in lexicon.automaton.find_matches_as_indexes(text, overlapping=True):
-        if not _is_whole(text, start, end):
+    for word, start, end in found:
+        if word in lexicon.latin and not _is_whole(text, start, end):
             continue
-        for use in lexicon.uses[pattern]:
+        for use in lexicon.uses[word]:
             if use.pair >= 0:
                 sides.setdefault((use.pair, use.side), []).append(((start, end), use))
             elif use.weight:
@@ -235,7 +251,20 @@ def _without_overlaps(hits: Iterable[_Hit]) -> list[_Hit]:
 def _lexicon() -> _Lexicon:
     content = resources.files("analysis").joinpath("data/risk.toml").read_bytes()
     uses = _uses(tomllib.loads(content.decode()))
-    return _Lexicon(ahocorasick_rs.AhoCorasick(list(uses)), [tuple(use) for use in uses.values()])
+    return _Lexicon(
+        automaton=ahocorasick_rs.AhoCorasick(
+            list(uses), implementation=ahocorasick_rs.Implementation.DFA
+        ),
+        uses=[tuple(use) for use in uses.values()],
+        deciding=frozenset(
+            number
+            for number, of_word in enumerate(uses.values())
+            if any(use.weight and (use.pair < 0 or use.side) for use in of_word)
+        ),
+        latin=frozenset(
+            number for number, word in enumerate(uses) if _is_latin(word[0]) or _is_latin(word[-1])
+        ),
+    )
 
 
 def _uses(parsed: Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]]) -> dict[str, list[_Use]]:

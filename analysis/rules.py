@@ -108,7 +108,7 @@ def shifts(hits: Iterable[RuleHit]) -> list[float]:
     total = dict.fromkeys(CLASSES, 0.0)
     for hit in hits:
         total[hit.label] += hit.weight
-    return list(total.values())
+    return [*total.values()]
 
 
 def _phrases(text: str) -> list[_Found]:
@@ -138,6 +138,8 @@ def _questions(text: str) -> list[RuleHit]:
 def _limited(hits: Iterable[RuleHit]) -> list[RuleHit]:
     """Return the hits, those of a class scaled down together where they exceed its limit."""
     ordered = sorted(hits, key=lambda hit: (hit.start, hit.end, hit.label))
+    if not ordered:
+        return []
     limit = _rules().class_total
     totals = dict(zip(CLASSES, shifts(ordered), strict=True))
     if max(totals.values()) <= limit:
@@ -165,7 +167,9 @@ def _rules() -> _Rules:
     english = parsed["english"]
     return _Rules(
         automaton=ahocorasick_rs.AhoCorasick(
-            list(entries), matchkind=ahocorasick_rs.MatchKind.LeftmostLongest
+            list(entries),
+            matchkind=ahocorasick_rs.MatchKind.LeftmostLongest,
+            implementation=ahocorasick_rs.Implementation.DFA,
         ),
         entries=list(entries.values()),
         class_total=float(parsed["limits"]["class_total"]),

@@ -9,17 +9,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from itertools import accumulate
 from operator import add, sub
-from typing import Final, Protocol, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 import numpy as np
 
 from analysis.clauses import last_turn
-from analysis.features import Grams, Reduced, grams, reduce
+from analysis.features import Grams, Reduced, grams, reduce_all
 from analysis.language import READ, language
 from analysis.model import AnalysisError, Judgement, Sentiment, Word
 from analysis.rules import NEUTRAL_PRIOR, RuleHit, chinese_hits, english_hits, shifts
@@ -54,8 +53,7 @@ class Scorer(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(NamedTuple):
     """A text on its way: ``seen`` is what the model gets (it learned Chinese only)."""
 
     original: str
@@ -92,7 +90,7 @@ class LinearScorer:
         """
         judged: list[Judgement] = []
         for start in range(0, len(texts), _BATCH):
-            cases = [_case(text[:LONGEST]) for text in texts[start : start + _BATCH]]
+            cases = _cases([text[:LONGEST] for text in texts[start : start + _BATCH]])
             judged.extend(self._judge(cases, with_words))
         return judged
 
@@ -126,7 +124,8 @@ def judgement(log_odds: Sequence[float], words: tuple[Word, ...] = ()) -> Judgem
     """Return the judgement of three log-odds in the order of ``CLASSES``; a tie goes to neutral."""
     highest = max(log_odds)
     exponentials = [math.exp(value - highest) for value in log_odds]
-    negative, neutral, positive = (value / math.fsum(exponentials) for value in exponentials)
+    total = math.fsum(exponentials)
+    negative, neutral, positive = [value / total for value in exponentials]
     confidence = max(negative, neutral, positive)
     label = Sentiment.NEUTRAL
     if neutral < confidence:
@@ -166,10 +165,13 @@ def _word_segmenter() -> Segmenter:
     return segmenter()
 
 
-def _case(text: str) -> _Case:
-    folded = fold(text)
+def _cases(texts: Sequence[str]) -> list[_Case]:
+    folded = [fold(text) for text in texts]
+    return list(map(_case, texts, folded, reduce_all([one.text for one in folded])))
+
+
+def _case(text: str, folded: Folded, reduced: Reduced) -> _Case:
     lang = language(text)
-    reduced = reduce(folded.text)
     seen = reduced.text if lang == "zh" else ""
     return _Case(text, lang, folded, reduced, seen, _after_turn(seen), _hits(lang, folded.text))
 

@@ -57,7 +57,9 @@ class Weights:
         if len(owner):
             filled = np.flatnonzero(count)
             first = np.searchsorted(owner, filled)
-            sums[filled] = np.add.reduceat(self.table[bucket], first, axis=0, dtype=np.int64)
+            rows = self.table.take(bucket, axis=0)
+            for column in range(len(CLASSES)):  # numpy is slow along the long axis of narrow rows
+                sums[filled, column] = np.add.reduceat(rows[:, column], first, dtype=np.int64)
         return sums * self.scale / np.sqrt(np.maximum(count, 1))[:, None] + self.bias
 
     def pulls(self, found: Grams) -> list[Floats]:

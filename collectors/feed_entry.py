@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from collectors.dates import believable
 from collectors.identity import Marks, absolute_url
-from collectors.model import Author, Post, PostKind, Precision
+from collectors.model import NOBODY, Author, Post, PostKind, Precision
 from collectors.plain import plain, tidy
 
 TEXT_BYTES = 64 * 1024
@@ -16,8 +16,7 @@ _NAME_CHARACTERS = 200
 _MARKUP_CHARACTERS = 16 * TEXT_BYTES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """An entry as read: markup not yet text, ``link`` perhaps relative to ``base``."""
 
     guid: str | None = None
@@ -28,13 +27,13 @@ class Entry:
     content_is_text: bool = False
     author: str | None = None
     author_url: str | None = None
+    followers: int | None = None
     published: tuple[datetime, Precision] | None = None
     updated: tuple[datetime, Precision] | None = None
     lang: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Readable:
+class Readable(NamedTuple):
     """An entry turned to plain text and web addresses; ``cut`` says a limit shortened it."""
 
     entry: Entry
@@ -47,14 +46,10 @@ class Readable:
     def marks(self) -> Marks:
         """What tells this entry from the others of its document."""
         when = self.entry.published or self.entry.updated
-        return Marks(
-            # Parsers put the link where there is no guid; either way the link is the name.
-            guid=None if self.url and self.entry.guid == self.entry.link else self.entry.guid,
-            url=self.url,
-            title=self.title,
-            text=self.text,
-            published=when[0].isoformat() if when else "",
-        )
+        # Parsers put the link where there is no guid; either way the link is the name.
+        guid = None if self.url and self.entry.guid == self.entry.link else self.entry.guid
+        day = when[0].isoformat() if when else ""
+        return Marks(guid, self.url, self.title, self.text, day)
 
 
 def readable(entry: Entry) -> Readable:
@@ -72,7 +67,7 @@ def readable(entry: Entry) -> Readable:
     url = absolute_url(entry.link, base=entry.base)
     if url is None and (entry.guid or "").startswith(("http://", "https://")):
         url = absolute_url(entry.guid, base=entry.base)  # a guid is a permalink unless it says no
-    return Readable(entry=entry, url=url, title=title[:TITLE_CHARACTERS], text=text, cut=cut)
+    return Readable(entry, url, title[:TITLE_CHARACTERS], text, cut)
 
 
 def post_of(
@@ -89,14 +84,21 @@ def post_of(
         url=read.url,
         title=read.title or None,
         text=read.text,
-        author=Author(
-            name=tidy(entry.author or "")[:_NAME_CHARACTERS] or None,
-            url=absolute_url(entry.author_url, base=entry.base),
-        ),
+        author=_author(entry),
         published_at=published,
         precision=precision,
         edited_at=edited if published and edited and edited > published else None,
         lang=entry.lang,
+    )
+
+
+def _author(entry: Entry) -> Author:
+    if not entry.author and not entry.author_url and entry.followers is None:
+        return NOBODY
+    return Author(
+        name=tidy(entry.author or "")[:_NAME_CHARACTERS] or None,
+        url=absolute_url(entry.author_url, base=entry.base),
+        followers=entry.followers,
     )
 
 

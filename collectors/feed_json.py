@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from collectors.encoding import decode
 from collectors.feed_document import MOST_ITEMS, ReadDate
@@ -52,13 +53,11 @@ def _entry(
     item: Mapping[str, object],
     base: str,
     lang: str | None,
-    feed_author: tuple[str | None, str | None],
+    feed_author: _Author,
     read_date: ReadDate,
 ) -> Entry:
     markup = _text(item.get("content_html"))
-    name, url = _author(item)
-    if not name and not url:
-        name, url = feed_author
+    author = _author(item) or feed_author
     return Entry(
         guid=_text(item.get("id")),
         link=_text(item.get("url")) or _text(item.get("external_url")),
@@ -66,21 +65,41 @@ def _entry(
         title=_text(item.get("title")) or "",
         content=markup or _text(item.get("content_text")) or _text(item.get("summary")) or "",
         content_is_text=not markup,
-        author=name,
-        author_url=url,
+        author=author.name,
+        author_url=author.url,
+        followers=author.followers,
         published=read_date(_text(item.get("date_published")) or ""),
         updated=read_date(_text(item.get("date_modified")) or ""),
         lang=_text(item.get("language")) or lang,
     )
 
 
-def _author(holder: Mapping[str, object]) -> tuple[str | None, str | None]:
-    """Return name and URL of the first author; version 1 has one ``author``, 1.1 a list."""
+@dataclass(frozen=True, slots=True)
+class _Author:
+    """An author as the feed names one; False where it names none."""
+
+    name: str | None = None
+    url: str | None = None
+    followers: int | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.name or self.url)
+
+
+def _author(holder: Mapping[str, object]) -> _Author:
+    """Return the first author; version 1 has one ``author``, 1.1 a list.
+
+    ``_followers`` is an extension (JSON Feed: names that begin with an underscore) for sites that
+    know how many people read an author; a value that is no count is unknown.
+    """
     authors = holder.get("authors")
     first = authors[0] if isinstance(authors, list) and authors else holder.get("author")
-    if isinstance(first, dict):
-        return _text(first.get("name")), _text(first.get("url"))
-    return _text(first), None
+    if not isinstance(first, dict):
+        return _Author(_text(first))
+    given = first.get("_followers")
+    is_count = isinstance(given, int) and not isinstance(given, bool) and 0 <= given < 2**53
+    followers = given if is_count else None
+    return _Author(_text(first.get("name")), _text(first.get("url")), followers)
 
 
 def _text(value: object) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,9 @@ from monitor.pipeline.analyse import Analysing
 from monitor.pipeline.analyst import InlineAnalyst
 
 ROWS_AT_ONCE = 1_000
+MOST_BYTES = 100_000_000
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+Row = tuple[int, bytes]
 NUMBERS = frozenset({"followers", "rating", "likes", "reposts", "replies", "views"})
 METRICS = frozenset({"likes", "reposts", "replies", "views"})
 AUTHOR = {
@@ -52,10 +55,11 @@ async def import_file(app: App, file: Path, *, as_json: bool) -> Tally:
     rows = iter(_rows(file))
     first = 0
     while chunk := list(islice(rows, ROWS_AT_ONCE)):
-        answer = await ingest(analysing, chunk, zone=app.settings.zone, now=app.clock())
+        raw = [row for _, row in chunk]
+        answer = await ingest(analysing, raw, zone=app.settings.zone, now=app.clock())
         for name in ("created", "duplicate", "updated", "rejected"):
             setattr(tally, name, getattr(tally, name) + _number(answer[name]))
-        _tell(answer["rows"], first, as_json=as_json)
+        _tell(answer["rows"], first, [line for line, _ in chunk], as_json=as_json)
         first += len(chunk)
         if sys.stderr.isatty():
             print(f"\r{first:,} 行 rows", end="", file=sys.stderr)
@@ -71,30 +75,38 @@ def _number(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _tell(rows: object, first: int, *, as_json: bool) -> None:
+def _tell(rows: object, first: int, lines: Sequence[int], *, as_json: bool) -> None:
     for row in rows if isinstance(rows, list) else ():
-        line = first + row["index"] + 1
+        line = lines[row["index"]]
         if as_json:
-            print(orjson.dumps({**row, "index": line - 1}).decode())
+            print(orjson.dumps({**row, "index": first + row["index"]}).decode())
         elif row["status"] == "rejected":
             place = f" {row['pointer']}" if row.get("pointer") else ""
             print(f"第 {line} 行{place}: {row['reason']}", file=sys.stderr)
 
 
-def _rows(file: Path) -> Iterable[bytes]:
+def _rows(file: Path) -> Iterator[Row]:
+    """Yield each row with the number of its line, which people can look up."""
     if file == STDIN:
-        return (line for line in sys.stdin.buffer if line.strip())
+        return _json_rows(sys.stdin.buffer)
     try:
         body = file.read_bytes()
     except OSError as error:
         raise Failed(f"无法读取 {file}: {error.strerror} · cannot read it") from error
-    if file.suffix.lower() == ".csv":
-        return _csv_rows(body)
-    return (line for line in body.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip())
+    return _csv_rows(body) if file.suffix.lower() == ".csv" else _json_rows(io.BytesIO(body))
 
 
-def _csv_rows(body: bytes) -> Iterator[bytes]:
+def _json_rows(lines: Iterable[bytes]) -> Iterator[Row]:
+    for number, line in enumerate(lines, start=1):
+        text = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+        if text.strip():
+            yield number, text
+
+
+def _csv_rows(body: bytes) -> Iterator[Row]:
     """Yield each row as the JSON that the API takes; UTF-8 and GB18030 are told apart."""
+    # a text that is too long is rejected row by row, with a reason
+    csv.field_size_limit(MOST_BYTES)
     reader = csv.DictReader(io.StringIO(decode(body).text.removeprefix("\ufeff"), newline=""))
     names = [(name or "").strip() for name in reader.fieldnames or []]
     unknown = [name for name in names if name not in PLAIN | AUTHOR.keys() | METRICS]
@@ -103,7 +115,7 @@ def _csv_rows(body: bytes) -> Iterator[bytes]:
         raise Failed(f"第 1 行: 未知列 {unknown};可用 · unknown columns; known: {known}")
     reader.fieldnames = names
     for row in reader:
-        yield orjson.dumps(_post_row(row))
+        yield reader.line_num, orjson.dumps(_post_row(row))
 
 
 def _post_row(row: Mapping[str | None, Any]) -> dict[str, Any]:

@@ -42,9 +42,13 @@ def analyze(
     ] = "linear",
 ) -> None:
     """逐行判断情感、对象、风险,一行输入一行输出 · Judge texts: one answer line for each line."""
+    from analysis.model import AnalysisError
     from analysis.understand import TextAnalyzer
 
-    analyzer = TextAnalyzer(scorer=scorer, stories=stories)
+    try:
+        analyzer = TextAnalyzer(scorer=scorer, stories=stories)
+    except AnalysisError as error:
+        raise Failed(str(error)) from error
     with _lines(file) as lines:
         for chunk in _chunks(lines):
             _print_json(analyzer.analyze([_parsed(line) for line in chunk]))
@@ -92,12 +96,10 @@ def backtest(
     ] = "",
 ) -> None:
     """用历史序列检验探测器(严格因果) · Run the detector over a series: timestamp,value,baseline,score,tier."""
-    from zoneinfo import ZoneInfo
-
     from analysis.backtest import backtest as run
     from analysis.model import AnalysisError
 
-    zone = ZoneInfo(timezone) if timezone else _zone()
+    zone = _zone(timezone)
     with _lines(series) as lines:
         rows = list(_series(lines))
     try:
@@ -112,11 +114,11 @@ def backtest(
         )
 
 
-def _zone() -> Any:  # noqa: ANN401
+def _zone(name: str) -> Any:  # noqa: ANN401
     from monitor.config import SettingsError, load
 
     try:
-        return load().zone
+        return load(**({"timezone": name} if name else {})).zone
     except SettingsError as error:
         raise Failed(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""The clock of the replay: it stands where it was set, and later runs on with real time."""
+"""The clock of the replay: it stands where it was set, and later runs on faster than real time."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ class SimulatedClock:
     def __init__(self, start: datetime) -> None:
         self._at = start
         self._since: float | None = None
+        self._speed = 1.0
 
     def __call__(self) -> datetime:
         """Return the simulated time."""
         if self._since is None:
             return self._at
-        return self._at + timedelta(seconds=time.monotonic() - self._since)
+        return self._at + self._speed * timedelta(seconds=time.monotonic() - self._since)
 
     def set(self, at: datetime) -> None:
         """Stand at ``at``, never before where it stood."""
         self._at = max(at, self())
         self._since = None
 
-    def run_on(self) -> None:
-        """From now on a real second is a simulated one."""
+    def run_on(self, speed: float = 1.0) -> None:
+        """From now on a real second is ``speed`` simulated ones."""
         self._at = self()
         self._since = time.monotonic()
+        self._speed = speed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor.app import App
@@ -22,23 +21,13 @@ CRISIS_FROM = timedelta(hours=13)
 CRISIS_UNTIL = timedelta(hours=16, minutes=30)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """Where the replay stands."""
-
-    at: datetime
-    share: float
-
-
-def moments(day0: datetime) -> Iterator[tuple[datetime, float]]:
-    """Yield the simulated moments at which the service is stepped, with the share done (0…1)."""
-    crisis = day0 + BAD_DAY * DAY + CRISIS_FROM
-    at, steps = day0, []
-    while at < day0 + (BAD_DAY + 1) * DAY:
-        at += _step_at(at - crisis)
-        steps.append(at)
-    for number, moment in enumerate(steps, 1):
-        yield moment, number / len(steps)
+def moments(day0: datetime, until: timedelta) -> Iterator[datetime]:
+    """Yield the simulated moments at which the service is stepped, up to ``until`` of the bad day."""
+    bad_day = day0 + BAD_DAY * DAY
+    at = day0
+    while at < bad_day + until:
+        at += _step_at(at - bad_day - CRISIS_FROM)
+        yield at
 
 
 def _step_at(since_crisis: timedelta) -> timedelta:
@@ -75,12 +64,14 @@ def prepare(app: App, scenario: Scenario, server: DemoServer, now: datetime) -> 
         )
 
 
-async def replay(app: App, clock: SimulatedClock, day0: datetime) -> AsyncIterator[Progress]:
+async def replay(
+    app: App, clock: SimulatedClock, day0: datetime, until: timedelta
+) -> AsyncIterator[datetime]:
     """Step the service through the scenario; every step is the same code that ``serve`` runs."""
-    for at, share in moments(day0):
+    for at in moments(day0, until):
         clock.set(at)
         await step(app)
-        yield Progress(at=at, share=share)
+        yield at
 
 
 async def step(app: App) -> None:

@@ -112,7 +112,7 @@ def opening(scenario: Scenario, directory: Path, port: int, access: Access) -> s
     )
 
 
-def closing(result: Result, port: int, access: Access) -> str:
+def closing(result: Result) -> str:
     """Return what is said after the replay."""
     mark = "[green]✔[/]" if result.is_expected else "[red]✖[/]"
     climbs = " → ".join(f"{at} {tier}" for tier, at in result.tiers.items())
@@ -128,14 +128,25 @@ def closing(result: Result, port: int, access: Access) -> str:
         f" {mark} Webhook 投递 delivered {result.delivered}/{result.deliveries} ·"
         f" 签名验证 verified {result.verified}(内置接收器 built-in receiver)",
         *(f" [red]✖ {escape(problem)}[/]" for problem in result.problems),
-        f" 试一试 try: curl -s -H 'Authorization: Bearer {access.key}' http://127.0.0.1:{port}/api/v1/alerts",
-        f" 页面 page: http://127.0.0.1:{port}/   用户 admin  口令 {access.password}   API: /docs",
     ]
     return "\n".join(lines)
 
 
-def result(database: Database, receiver: Receiver, scenario: Scenario, day0: datetime) -> Result:
-    """Read the outcome of the run and say what is not as it must be."""
+def invitation(port: int, access: Access) -> str:
+    """Return what can be tried while the demo stays up."""
+    address = f"http://127.0.0.1:{port}"
+    return "\n".join(
+        (
+            f" 试一试 try: curl -s -H 'Authorization: Bearer {access.key}' {address}/api/v1/alerts",
+            f" 页面 page: {address}/   用户 admin  口令 {access.password}   API: /docs   Ctrl+C 结束 ends it",
+        )
+    )
+
+
+def result(
+    database: Database, receiver: Receiver, scenario: Scenario, day0: datetime, until: datetime
+) -> Result:
+    """Read the outcome of the run up to ``until`` and say what is not as it must be."""
     crisis_day = day0 + BAD_DAY * DAY
     first = day0 + scenario.first_post_of_crisis.offset
     with database.read() as connection:
@@ -161,10 +172,9 @@ def result(database: Database, receiver: Receiver, scenario: Scenario, day0: dat
     warned = min(reached.values(), default=None)
     problems = _problems(reached, first)
     problems += _delivery_problems(deliveries, done or 0, receiver)
-    if posts != len(scenario.posts):
-        problems.append(
-            f"{len(scenario.posts)} 条发布,{posts} 条入库 · posts published and stored differ"
-        )
+    published = sum(1 for one in scenario.posts if day0 + one.offset <= until)
+    if posts != published:
+        problems.append(f"{published} 条发布,{posts} 条入库 · posts published and stored differ")
     return Result(
         posts=posts,
         mentions=mentions,

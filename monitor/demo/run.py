@@ -7,6 +7,7 @@ import secrets
 import shutil
 import socket
 import webbrowser
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -31,6 +32,8 @@ from monitor.telemetry import setup_logging
 LOOPBACK = ip_network("127.0.0.1/32")
 MARKER = "demo.marker"
 STILL = timedelta(seconds=2)
+SPEED = 10.0
+HANDED_OVER = timedelta(hours=15, minutes=45)  # red, and not yet over: what the page shows first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,14 @@ class DemoOptions:
     once: bool
     open_browser: bool
     as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """Where the replay is told, and up to when of the bad day it goes."""
+
+    console: Console
+    until: timedelta
 
 
 async def run(options: DemoOptions) -> int:
@@ -61,12 +72,14 @@ async def run(options: DemoOptions) -> int:
             async with serving(app, listener) as running:
                 if options.open_browser and not options.once:
                     webbrowser.open(f"http://127.0.0.1:{app.settings.port}/")
-                await _play(app, clock, day0, scenario, console)
-                result = report.result(app.database, server.receiver, scenario, day0)
-                console.print(report.closing(result, app.settings.port, access))
+                until = DAY if options.once else HANDED_OVER
+                await _play(app, clock, day0, scenario, _Telling(console, until))
+                result = report.result(app.database, server.receiver, scenario, day0, clock())
+                console.print(report.closing(result))
                 if options.as_json:
                     print(result.to_json())  # noqa: T201  # the answer of the command
                 if not options.once:
+                    console.print(report.invitation(app.settings.port, access))
                     await _go_on(app, clock, running)
         finally:
             await app.stop()
@@ -117,26 +130,26 @@ def _grant(app: App) -> report.Access:
 
 
 async def _play(
-    app: App, clock: SimulatedClock, day0: datetime, scenario: Scenario, console: Console
+    app: App, clock: SimulatedClock, day0: datetime, scenario: Scenario, tell: _Telling
 ) -> None:
     teller = report.Teller(app.database, day0)
     columns = (
         TextColumn("回放 {task.fields[at]}"), BarColumn(), MofNCompleteColumn(), TextColumn("条 · posts"),
     )  # fmt: skip
     offsets = [post.offset for post in scenario.posts]
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=tell.console, transient=True) as bar:
         task = bar.add_task("replay", total=len(offsets), at="")
-        async for progress in replay(app, clock, day0):
-            published = sum(1 for offset in offsets if day0 + offset <= progress.at)
-            bar.update(task, completed=published, at=f"{progress.at.astimezone(ZONE):%m-%d %H:%M}")
+        async for at in replay(app, clock, day0, tell.until):
+            published = bisect_right(offsets, at - day0)
+            bar.update(task, completed=published, at=f"{at.astimezone(ZONE):%m-%d %H:%M}")
             for line in teller.news():
                 bar.console.print(line)
             await asyncio.sleep(0)
 
 
 async def _go_on(app: App, clock: SimulatedClock, running: asyncio.Task[None]) -> None:
-    """Keep the page alive: the clock runs on with real time until somebody stops the demo."""
-    clock.run_on()
+    """Keep the page alive: the bad day goes on, ten times as fast, until somebody stops the demo."""
+    clock.run_on(SPEED)
     while not running.done():
         await step(app)
         await asyncio.wait({running}, timeout=STILL.total_seconds())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -31,7 +31,9 @@ RULE_VERSION: Final = "1"
 AT_ONCE: Final = 2_000
 LOOK_AGAIN: Final = timedelta(seconds=30)
 MEMORY: Final = timedelta(days=burst.MEMORY_DAYS)
-RELEARN: Final = timedelta(hours=1)
+RELEARN: Final = timedelta(seconds=30)
+STALE: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""A baseline "learned up to" here is to be learned anew from the whole history."""
 EXCERPT: Final = 200
 
 
@@ -165,10 +167,14 @@ class Evaluator:
         """Return the list's baseline, learned up to what has settled; stored when it moved."""
         until = burst.settled_until(now)
         stored = alerts.load_baseline(connection, list_id)
-        known = None
-        if stored is not None and not self._is_rewritten(list_id, dirty, stored[1], now):
-            known = Baseline.from_bytes(stored[0])
-            if stored[1] >= until:
+        known = None if stored is None else Baseline.from_bytes(stored[0])
+        if stored is not None and known is not None:
+            if _is_rewritten(stored[1], dirty):
+                if not self._may_relearn(list_id, dirty, now):
+                    alerts.save_baseline(self.database, connection, list_id, stored[0], STALE)
+                    return known
+                known = None
+            elif stored[1] >= until:
                 return known
         since = until - MEMORY if known is None or known.end is None else known.end
         learned = known or empty_baseline(
@@ -179,17 +185,23 @@ class Evaluator:
         alerts.save_baseline(self.database, connection, list_id, learned.to_bytes(), until)
         return learned
 
-    def _is_rewritten(
-        self, list_id: int, dirty: Collection[datetime], learned_until: datetime, now: datetime
-    ) -> bool:
-        """Whether history that was learned has changed (an import, very late posts); hourly at most."""
-        if not dirty or min(dirty) >= learned_until:
+    def _may_relearn(self, list_id: int, dirty: Collection[datetime], now: datetime) -> bool:
+        """Whether to learn a rewritten history now: once what is judged is new, and not every moment.
+
+        An import alone is not judged, so it is learned once, when it has ended.
+        """
+        if not dirty or max(dirty) < now - tiers.HORIZON:
             return False
         last = self._relearned.get(list_id)
         if last is not None and now - last < RELEARN:
             return False
         self._relearned[list_id] = now
         return True
+
+
+def _is_rewritten(learned_until: datetime, dirty: Collection[datetime]) -> bool:
+    """Whether history that was learned has changed (an import, very late posts), now or earlier."""
+    return learned_until == STALE or (bool(dirty) and min(dirty) < learned_until)
 
 
 def _is_closed_by_machine(connection: Connection, closed: Alert) -> bool:

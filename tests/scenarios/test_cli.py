@@ -64,8 +64,6 @@ def failed(done: subprocess.CompletedProcess[bytes], code: int) -> str:
     return said
 
 
-# analyze
-
 COMPLAINT = {
     "id": "a-1",
     "text": "云帆汽车电池起火,太可怕了,维权无门",
@@ -165,9 +163,6 @@ def test_analyze_groups_copies_into_stories(monitor: Run) -> None:
     assert x["story"] == y["story"] != z["story"]
 
 
-# keywords match
-
-
 MATCHES: dict[str, tuple[str, str, list[str] | None]] = {
     "near": ("(续航 OR 电池) NEAR/5 起火 NOT 招聘", "电池突然起火", ["电池", "起火"]),
     "excluded": ("(续航 OR 电池) NEAR/5 起火 NOT 招聘", "招聘:电池起火救援", None),
@@ -216,8 +211,6 @@ def test_match_answers_errors_in_their_place_and_reads_on(monitor: Run) -> None:
 def test_match_of_nothing_is_nothing(monitor: Run) -> None:
     assert answers(monitor("keywords", "match")) == []
 
-
-# backtest
 
 START = datetime.fromisoformat("2026-03-01T00:00:00+08:00")
 
@@ -302,8 +295,6 @@ def test_backtest_explains_an_unknown_time_zone(monitor: Run) -> None:
     assert "Traceback" not in done.stderr.decode()
 
 
-# ingest
-
 ROW = {"source": "论坛", "external_id": "1", "title": "公告", "text": "云帆新车上市 🚗"}
 
 
@@ -368,9 +359,6 @@ def test_ingest_keeps_the_good_rows_beside_one_that_is_far_too_long(
     failed(done, 1)
     found = [json.loads(line)["status"] for line in done.stdout.splitlines()]
     assert found == ["created", "rejected", "created"]
-
-
-# everything
 
 
 @pytest.mark.parametrize(

@@ -255,9 +255,9 @@ def _bus(settings: Settings) -> Bus:
     if settings.bus_url.startswith("memory://"):
         return LocalBus()
     if settings.bus_url.startswith(("nats://", "tls://")):
-        from monitor.bus_nats import NatsBus
+        from monitor.bus_nats import nats_bus
 
-        return NatsBus(url=settings.bus_url)
+        return nats_bus(settings.bus_url)
     scheme = settings.bus_url.partition(":")[0]
     raise SettingsError(f"MONITOR_BUS_URL: {scheme}:// is not known; use memory:// or nats://")
 

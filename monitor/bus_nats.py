@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, field
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import nats
 from nats.aio.client import Client
@@ -216,3 +217,11 @@ class NatsBus:
     def _js(self) -> JetStreamContext:
         assert self._stream is not None  # noqa: S101  # open() has run
         return self._stream
+
+
+def nats_bus(url: str) -> NatsBus:
+    """Return the bus of a URL; a path names the stream, so that installations can share a server."""
+    parts = urlsplit(url)
+    name = parts.path.strip("/")
+    server = parts._replace(path="").geturl()
+    return NatsBus(url=server, stream=name) if name else NatsBus(url=server)

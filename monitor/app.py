@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING
 
 import structlog
 
+from monitor import garbage
 from monitor.bus import Bus, BusUnavailable, LocalBus
 from monitor.config import Role, Settings, SettingsError, secret_key
 from monitor.http import GuardedClient
@@ -148,6 +149,7 @@ class App:
         scheduler.start()
         self._open.callback(scheduler.shutdown, wait=False)
         self.worker.start()
+        garbage.look_less_often()
         log.info("started", roles=[role.value for role in self.settings.roles])
 
     async def stop(self) -> None:

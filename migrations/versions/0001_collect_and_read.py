@@ -235,6 +235,7 @@ def create_rollup() -> None:
         sa.PrimaryKeyConstraint(
             "keyword_list_id", "dimension", "width", "bucket", "value", name="pk_rollup"
         ),
+        sqlite_with_rowid=False,
     )
 
 
@@ -245,6 +246,7 @@ def create_dirty() -> None:
         sa.Column("bucket", sa.BigInteger(), nullable=False),
         sa.Column("marked_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("keyword_list_id", "bucket", name="pk_dirty"),
+        sqlite_with_rowid=False,
     )
 
 

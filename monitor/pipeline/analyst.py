@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from analysis.model import Document, KeywordList, Understanding
 from analysis.understand import Understander
+from monitor import garbage
 from monitor.storage import counters, keyword_lists
 
 PER_TASK = 250
@@ -142,6 +143,7 @@ def _prepare(scorer: str) -> None:
     global _analyst  # noqa: PLW0603  # a worker process keeps its compiled rules between tasks
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the parent, which stops us
     _analyst = InlineAnalyst(scorer)
+    garbage.look_less_often()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -96,6 +96,7 @@ def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:  # no
         "temp_store=MEMORY",
         "cache_size=-16000",
         "journal_size_limit=67108864",
+        "wal_autocheckpoint=4000",  # pages that change in every batch are copied back less often
     ):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 
 from analysis.model import Document, Understanding
 from collectors.base import Http
+from monitor import garbage
 from monitor.bus import LocalBus
 from monitor.demo.clock import SimulatedClock
 from monitor.http.client import Reply
@@ -126,6 +127,7 @@ def warm(database: Database, analyst: InlineAnalyst) -> None:
         rules = RulesCache().read(connection)
     document = Document(text="客服说会处理,可是充电时起火了", title="投诉")
     analyst.understand_now(rules, [document])
+    garbage.look_less_often()  # as a service does when it has started
 
 
 class Service:

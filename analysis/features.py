@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ NORMALISATION = "1"
 """Version of ``reduce`` and of the folding before it; weights made for another one are refused."""
 
 Ints = npt.NDArray[np.int64]
+Keys = npt.NDArray[np.signedinteger]
 Words32 = npt.NDArray[np.uint32]
 Words64 = npt.NDArray[np.uint64]
 
@@ -32,8 +34,7 @@ _REMOVED = re.compile(
 _HINT_OF_REMOVED = re.compile(r"@|https?://|\{%|  ")
 
 
-@dataclass(frozen=True, slots=True)
-class Reduced:
+class Reduced(NamedTuple):
     """What is left of a folded text, and where: ``kept`` are half-open ranges of the folded text."""
 
     text: str
@@ -150,15 +151,29 @@ def grams(texts: Sequence[str]) -> Grams:
 
 def distinct(found: Grams) -> tuple[Ints, Ints]:
     """Return the (owner, bucket) pairs of a batch, each once, sorted: presence is binary."""
-    keys = found.owner * BUCKETS + found.bucket
+    keys = np.sort(keys_of(found))
+    return owner_and_bucket(keys.take(first_of_equals(keys)))
+
+
+def keys_of(found: Grams) -> Keys:
+    """Return a number for the (owner, bucket) of each n-gram; it sorts by owner, then by bucket."""
+    keys = found.owner << _BUCKET_BITS | found.bucket
     if len(found.lengths) * BUCKETS <= np.iinfo(np.int32).max:
-        keys = np.sort(keys.astype(np.int32)).astype(np.int64)  # half as wide, twice as fast
-    else:
-        keys = np.sort(keys)
-    first = np.ones(len(keys), dtype=bool)
-    first[1:] = keys[1:] != keys[:-1]
-    keys = keys[first]
-    return keys >> _BUCKET_BITS, keys & (BUCKETS - 1)
+        return keys.astype(np.int32)  # half as wide, sorted twice as fast
+    return keys
+
+
+def owner_and_bucket(keys: Keys) -> tuple[Ints, Ints]:
+    """Return what ``keys_of`` put together."""
+    wide = keys.astype(np.int64)
+    return wide >> _BUCKET_BITS, wide & (BUCKETS - 1)
+
+
+def first_of_equals(ordered: Keys) -> Ints:
+    """Return where each value of a sorted array stands first."""
+    first = np.ones(len(ordered), dtype=bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return np.flatnonzero(first)
 
 
 def _utf8(codes: Words32) -> tuple[Words32, Words64]:

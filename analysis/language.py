@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 READ: Final = frozenset({"zh", "en", "und"})
@@ -74,9 +76,9 @@ _language_of_short = lru_cache(maxsize=512)(_language)
 
 def _chinese_or_latin(text: str) -> str:
     words = _LATIN_WORD.findall(text)
-    if not words or _HAN_PER_LATIN_WORD * len(_HAN.findall(text)) >= len(words):
-        return "zh"
-    return _latin(words)
+    enough = math.ceil(len(words) / _HAN_PER_LATIN_WORD)
+    han = sum(1 for _ in islice(_HAN.finditer(text), enough))
+    return "zh" if han == enough else _latin(words)
 
 
 def _latin(words: list[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
@@ -66,11 +66,15 @@ class _Hit:
 
 @dataclass(frozen=True, slots=True)
 class _Lexicon:
-    """Words by their number; ``deciding`` are those without which no hit is made."""
+    """Words by their number; those in ``latin`` begin or end with a Latin letter or a digit.
+
+    A hit takes one of the words in ``partners`` together with one of its partners there: for a
+    phrase itself, for the right side of a pair the left side.
+    """
 
     automaton: ahocorasick_rs.AhoCorasick
     uses: Sequence[tuple[_Use, ...]]
-    deciding: frozenset[int]
+    partners: Mapping[int, frozenset[int]]
     latin: frozenset[int]
 
 
@@ -125,7 +129,7 @@ def _scan(text: str) -> tuple[list[_Hit], _Cues]:
     """Return phrases and pairs found, and the places of the cue words, in one pass."""
     lexicon = _lexicon()
     found = lexicon.automaton.find_matches_as_indexes(text, overlapping=True)
-    if lexicon.deciding.isdisjoint([word for word, _, _ in found]):
+    if not _may_hit(lexicon, {word for word, _, _ in found}):
         return [], {}
     hits: list[_Hit] = []
     sides: dict[tuple[int, int], list[tuple[_Place, _Use]]] = {}
@@ -142,6 +146,14 @@ def _scan(text: str) -> tuple[list[_Hit], _Cues]:
                 cues.setdefault(use.name, []).append((start, end))
     hits.extend(_pairs(text, sides))
     return hits, _longest(cues) if hits else {}
+
+
+def _may_hit(lexicon: _Lexicon, words: Set[int]) -> bool:
+    for word in words:
+        partners = lexicon.partners.get(word)
+        if partners is not None and not partners.isdisjoint(words):
+            return True
+    return False
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:
@@ -250,21 +262,33 @@ def _without_overlaps(hits: Iterable[_Hit]) -> list[_Hit]:
 @cache
 def _lexicon() -> _Lexicon:
     content = resources.files("analysis").joinpath("data/risk.toml").read_bytes()
-    uses = _uses(tomllib.loads(content.decode()))
+    uses = {word: tuple(use) for word, use in _uses(tomllib.loads(content.decode())).items()}
     return _Lexicon(
         automaton=ahocorasick_rs.AhoCorasick(
             list(uses), implementation=ahocorasick_rs.Implementation.DFA
         ),
-        uses=[tuple(use) for use in uses.values()],
-        deciding=frozenset(
-            number
-            for number, of_word in enumerate(uses.values())
-            if any(use.weight and (use.pair < 0 or use.side) for use in of_word)
-        ),
+        uses=list(uses.values()),
+        partners=_partners(list(uses.values())),
         latin=frozenset(
             number for number, word in enumerate(uses) if _is_latin(word[0]) or _is_latin(word[-1])
         ),
     )
+
+
+def _partners(uses: Sequence[tuple[_Use, ...]]) -> dict[int, frozenset[int]]:
+    """Return for each phrase and each right side of a pair the words it makes a hit with."""
+    lefts: dict[int, set[int]] = {}
+    for number, of_word in enumerate(uses):
+        for use in of_word:
+            if use.pair >= 0 and not use.side:
+                lefts.setdefault(use.pair, set()).add(number)
+    partners: dict[int, frozenset[int]] = {}
+    for number, of_word in enumerate(uses):
+        for use in of_word:
+            if use.weight and (use.pair < 0 or use.side):
+                more = {number} if use.pair < 0 else lefts.get(use.pair, set())
+                partners[number] = partners.get(number, frozenset()) | more
+    return partners
 
 
 def _uses(parsed: Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]]) -> dict[str, list[_Use]]:

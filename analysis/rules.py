@@ -75,6 +75,9 @@ def chinese_hits(text: str) -> list[RuleHit]:
     """
     found = _phrases(text)
     events = find_events(text)
+    if not found and not events:
+        asked = _questions(text)
+        return _limited(asked) if asked else []
     stated = [event for event in events if event.status is not ClaimStatus.DENIED]
     bad = bool(stated) or any(one.group in _AGAINST_GATES for one in found)
     dropped = {*(_GATES if bad else ()), *(("refuted",) if stated else ())}
@@ -108,7 +111,7 @@ def shifts(hits: Iterable[RuleHit]) -> list[float]:
     total = dict.fromkeys(CLASSES, 0.0)
     for hit in hits:
         total[hit.label] += hit.weight
-    return [*total.values()]
+    return list(total.values())
 
 
 def _phrases(text: str) -> list[_Found]:
@@ -138,8 +141,6 @@ def _questions(text: str) -> list[RuleHit]:
 def _limited(hits: Iterable[RuleHit]) -> list[RuleHit]:
     """Return the hits, those of a class scaled down together where they exceed its limit."""
     ordered = sorted(hits, key=lambda hit: (hit.start, hit.end, hit.label))
-    if not ordered:
-        return []
     limit = _rules().class_total
     totals = dict(zip(CLASSES, shifts(ordered), strict=True))
     if max(totals.values()) <= limit:

@@ -13,7 +13,7 @@ from functools import cache
 from importlib import resources
 from itertools import accumulate
 from operator import add, sub
-from typing import Final, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -22,9 +22,11 @@ from analysis.features import Grams, Reduced, grams, reduce_all
 from analysis.language import READ, language
 from analysis.model import AnalysisError, Judgement, Sentiment, Word
 from analysis.rules import NEUTRAL_PRIOR, RuleHit, chinese_hits, english_hits, shifts
-from analysis.segment import Segmenter, segmenter
 from analysis.text import Folded, fold
 from analysis.weights import CLASSES, Floats, Weights, parse_weights
+
+if TYPE_CHECKING:
+    from analysis.segment import Segmenter
 
 LONGEST: Final = 1000
 """Characters that are looked at; callers choose a better excerpt (title and lead)."""
@@ -110,13 +112,14 @@ class LinearScorer:
         rows = (whole + _TURN_WEIGHT * turned * tail) / self._weights.temperature
         for case, row in zip(cases, rows.tolist(), strict=True):
             model = row if case.seen else [0.0, NEUTRAL_PRIOR, 0.0]
-            yield list(map(add, model, shifts(case.hits)))
+            yield list(map(add, model, shifts(case.hits))) if case.hits else model
 
     def _pulls(self, found: Grams) -> list[Floats]:
         pulls = self._weights.pulls(found)
         half = len(pulls) // 2
         for whole, tail in zip(pulls[:half], pulls[half:], strict=True):
-            whole[len(whole) - len(tail) :] += _TURN_WEIGHT * tail
+            if len(tail):
+                whole[-len(tail) :] += _TURN_WEIGHT * tail
         return [pull / self._weights.temperature for pull in pulls[:half]]
 
 
@@ -162,6 +165,8 @@ _ENGINES: Final[dict[str, Callable[[], Scorer]]] = {
 
 @cache
 def _word_segmenter() -> Segmenter:
+    from analysis.segment import segmenter  # loads a dictionary: only who asks for words waits
+
     return segmenter()
 
 
@@ -198,9 +203,8 @@ def _words(case: _Case, pull: Floats) -> tuple[Word, ...]:
 
 
 def _word(case: _Case, place: tuple[int, int], weight: float) -> Word:
-    span = case.folded.span(*place)
-    text = case.original[span.start : span.end]
-    return Word(text=text, start=span.start, end=span.end, weight=weight)
+    start, end = case.folded.place(*place)
+    return Word(text=case.original[start:end], start=start, end=end, weight=weight)
 
 
 def _strongest(case: _Case, pull: Floats) -> Iterator[tuple[tuple[int, int], float]]:
@@ -211,7 +215,7 @@ def _strongest(case: _Case, pull: Floats) -> Iterator[tuple[tuple[int, int], flo
     until = [0.0, *accumulate(case.reduced.spread(pull, len(case.folded.text)))]
     words = _word_segmenter().cut(case.folded.text)
     ends = list(accumulate(map(len, words)))
-    totals = [until[end] for end in ends]
+    totals = list(map(until.__getitem__, ends))
     summed = list(map(sub, totals, [0.0, *totals]))
     strength = list(map(abs, summed))
     shown = 0

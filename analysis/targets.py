@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from analysis.clauses import Clause, clauses
@@ -21,6 +22,7 @@ LEAST_LEANING: Final = 0.15
 TURN_WEIGHT: Final = 2.0
 LONGEST: Final = 1000
 """Characters of a text that are cut into clauses."""
+_NAMES_KEPT: Final = 4096  # those of the lists come back with every post
 
 _RIVAL: Final = "\0rival"
 _PLACEHOLDER: Final = "它"
@@ -153,8 +155,9 @@ def _mentions(folded: str, names: Mapping[str, Sequence[str]]) -> list[_Mention]
     found = [
         _Mention(hit.start(), hit.end(), target)
         for target, words in names.items()
-        for word in sorted({fold(word).text.strip() for word in words} - {""})
-        for hit in re.finditer(_name_pattern(word), folded)
+        for word in dict.fromkeys(map(_folded_name, words))
+        if word and word in folded
+        for hit in _name_pattern(word).finditer(folded)
     ]
     kept: list[_Mention] = []
     for mention in sorted(found, key=lambda one: (one.start - one.end, one.start)):
@@ -163,11 +166,17 @@ def _mentions(folded: str, names: Mapping[str, Sequence[str]]) -> list[_Mention]
     return sorted(kept, key=lambda one: one.start)
 
 
-def _name_pattern(word: str) -> str:
+@lru_cache(maxsize=_NAMES_KEPT)
+def _folded_name(name: str) -> str:
+    return fold(name).text.strip()
+
+
+@lru_cache(maxsize=_NAMES_KEPT)
+def _name_pattern(word: str) -> re.Pattern[str]:
     """Return a pattern that finds a Latin name as a whole word only (vivo, not in vivox)."""
     before = r"(?<![a-z0-9])" if re.match(r"[a-z0-9]", word) else ""
     after = r"(?![a-z0-9])" if re.search(r"[a-z0-9]$", word) else ""
-    return f"{before}{re.escape(word)}{after}"
+    return re.compile(f"{before}{re.escape(word)}{after}")
 
 
 def _assign(folded: str, mentions: Sequence[_Mention]) -> Iterator[_Opinion]:

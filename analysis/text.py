@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +59,7 @@ class _Edits:
         return self.original_ends[edit_count - 1] - self.folded_ends[edit_count - 1]
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
+class Folded(NamedTuple):
     """A folded text that knows where each of its characters came from."""
 
     text: str
@@ -72,10 +71,14 @@ class Folded:
         A range that cuts through what was one character (``kg`` of ``㎏``) covers it whole;
         invisible characters at its edges stay outside.
         """
-        edits = self.edits
-        if edits is None:
-            return Span(start=start, end=end)
-        return Span(start=_original_start(edits, start), end=_original_end(edits, end))
+        start, end = self.place(start, end)
+        return Span(start=start, end=end)
+
+    def place(self, start: int, end: int) -> tuple[int, int]:
+        """Return start and end of the ``span``."""
+        if self.edits is None:
+            return start, end
+        return _original_start(self.edits, start), _original_end(self.edits, end)
 
 
 def fold(text: str) -> Folded:
@@ -188,12 +191,12 @@ def _traditional() -> Mapping[str, str]:
 
 @cache
 def _tables() -> _Tables:
-    """Build the tables, about 60 ms once per process; an import costs nothing."""
+    """Build the tables, about 30 ms once per process; an import costs nothing."""
     swaps = np.arange(_CODE_POINTS, dtype=np.uint32)
     swaps[_SURROGATES] = ord("\N{REPLACEMENT CHARACTER}")
     swaps[ord("A") : ord("Z") + 1] += ord("a") - ord("A")
     replacements = dict.fromkeys(_characters(_INVISIBLE_BLOCKS), "")
-    for char in (*_characters(_CHANGING_BLOCKS), *_traditional()):
+    for char in (*filter(_may_change, _characters(_CHANGING_BLOCKS)), *_traditional()):
         folded = _fold_cluster(char)
         if len(folded) == 1:
             swaps[ord(char)] = ord(folded)
@@ -204,11 +207,17 @@ def _tables() -> _Tables:
     return _Tables(swaps=swaps, replacements=replacements, marks=frozenset(marks))
 
 
+def _may_change(char: str) -> bool:
+    """Return False for most of what ``_fold_cluster`` leaves as it is, in a tenth of its time."""
+    changes = not unicodedata.is_normalized("NFKC", char) or char.casefold() != char
+    return changes or char in _PUNCTUATION
+
+
 def _joining_marks() -> set[str]:
     """Return the characters that may melt into, or trade places with, the one before them."""
     seconds = set(_HANGUL_VOWELS_AND_TAILS)
-    for char in _characters(_CHANGING_BLOCKS):
-        canonical = unicodedata.decomposition(char).split()
+    for decomposition in map(unicodedata.decomposition, _characters(_CHANGING_BLOCKS)):
+        canonical = decomposition.split() if decomposition else ()
         if len(canonical) == 2 and not canonical[0].startswith("<"):
             seconds.add(chr(int(canonical[1], 16)))
     return {

@@ -25,7 +25,7 @@ from analysis.model import (
     Understanding,
 )
 from analysis.risk import find_risks
-from analysis.search import index_tokens
+from analysis.search import index_all
 from analysis.sentiment import Scorer
 from analysis.sentiment import scorer as scorer_named
 from analysis.stories import StoryGrouper
@@ -75,25 +75,22 @@ class Understander:
 
     def _understand(self, documents: Sequence[Document]) -> Iterator[Understanding]:
         read = [_bounded(document) for document in documents]
+        full = [document.full for document in read]
         judged = self._scorer.judge([_lead(document) for document in read])
-        # one document after the other: each is folded once for all that look at it
-        read_out = [self._read_out(document) for document in read]
-        mentions = self._mentions(read, judged, [found for found, _, _ in read_out])
-        for document, judgement, (_, risks, tokens), mentioned in zip(
-            read, judged, read_out, mentions, strict=True
+        matches = self._matcher.match_many(read)
+        mentions = self._mentions(full, judged, matches)
+        version = self._scorer.version
+        for text, judgement, mentioned, tokens in zip(
+            full, judged, mentions, index_all(full), strict=True
         ):
             yield Understanding(
-                lang=language(document.full),
+                lang=language(text),
                 sentiment=judgement,
-                risks=risks,
+                risks=find_risks(fold(text)),
                 mentions=mentioned,
                 tokens=tokens,
-                model_version=self._scorer.version,
+                model_version=version,
             )
-
-    def _read_out(self, document: Document) -> tuple[list[Match], tuple[Risk, ...], str]:
-        full = document.full
-        return self._matcher.match(document), find_risks(fold(full)), index_tokens(full)
 
     def explain(self, document: Document) -> Judgement:
         """Return the judgement that ``understand`` gives, with the words that drove it."""
@@ -101,7 +98,7 @@ class Understander:
 
     def _mentions(
         self,
-        documents: Sequence[Document],
+        texts: Sequence[str],
         judged: Sequence[Judgement],
         matches: Sequence[Sequence[Match]],
     ) -> list[tuple[MatchedList, ...]]:
@@ -113,7 +110,7 @@ class Understander:
         mixed = {
             index: case
             for index, found in enumerate(matches)
-            if (case := self._mixed_case(documents[index], judged[index], found)) is not None
+            if (case := self._mixed_case(texts[index], judged[index], found)) is not None
         }
         told_apart = judge_all_targets(list(mixed.values()), self._scorer)
         toward = dict(zip(mixed, told_apart, strict=True))
@@ -123,16 +120,16 @@ class Understander:
         ]
 
     def _mixed_case(
-        self, document: Document, judgement: Judgement, found: Sequence[Match]
+        self, text: str, judgement: Judgement, found: Sequence[Match]
     ) -> Targeted | None:
-        if not found or (len(found) == 1 and not speaks_of_rival(document.full)):
+        if not found or (len(found) == 1 and not speaks_of_rival(text)):
             return None
         names = {str(match.keyword_list_id): self._names[match.keyword_list_id] for match in found}
-        named = named_targets(document.full, names)
+        named = named_targets(text, names)
         if not named:
             return None
         return Targeted(
-            text=document.full,
+            text=text,
             names={key: words for key, words in names.items() if key in named},
             document=judgement,
         )
@@ -141,17 +138,13 @@ class Understander:
         self, found: Sequence[Match], judgement: Judgement, told_apart: Sequence[TargetJudgement]
     ) -> tuple[MatchedList, ...]:
         by_list = {one.name: one for one in told_apart}
-        whole = TargetJudgement(name="", label=judgement.label, score=judgement.score)
-        return tuple(
-            MatchedList(
-                match=match,
-                target=replace(
-                    by_list.get(str(match.keyword_list_id), whole),
-                    name=self._names[match.keyword_list_id][0],
-                ),
-            )
-            for match in found
-        )
+        mentions = []
+        for match in found:
+            toward = by_list.get(str(match.keyword_list_id), judgement)
+            name = self._names[match.keyword_list_id][0]
+            target = TargetJudgement(name=name, label=toward.label, score=toward.score)
+            mentions.append(MatchedList(match=match, target=target))
+        return tuple(mentions)
 
 
 def _lead(document: Document) -> str:

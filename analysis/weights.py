@@ -13,12 +13,22 @@ import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
-from analysis.features import BUCKETS, MAX_GRAM, NORMALISATION, Grams, Ints, distinct
+from analysis.features import (
+    BUCKETS,
+    MAX_GRAM,
+    NORMALISATION,
+    Grams,
+    distinct,
+    first_of_equals,
+    keys_of,
+    owner_and_bucket,
+)
 from analysis.model import AnalysisError, Sentiment
 
 FORMAT = 1
@@ -52,11 +62,12 @@ class Weights:
         """Return the margins of the texts of a batch, one row a text, one column a class."""
         texts = len(found.lengths)
         owner, bucket = distinct(found)
-        count = np.bincount(owner, minlength=texts)
+        bounds = np.searchsorted(owner, np.arange(texts + 1))
+        count = np.diff(bounds)
         sums = np.zeros((texts, len(CLASSES)), dtype=np.int64)
         if len(owner):
             filled = np.flatnonzero(count)
-            first = np.searchsorted(owner, filled)
+            first = bounds.take(filled)
             rows = self.table.take(bucket, axis=0)
             for column in range(len(CLASSES)):  # numpy is slow along the long axis of narrow rows
                 sums[filled, column] = np.add.reduceat(rows[:, column], first, dtype=np.int64)
@@ -78,15 +89,22 @@ class Weights:
             for offset in range(size):
                 # no two n-grams of one size begin at one place
                 pull[start + offset] += part
-        return np.split(pull, np.cumsum(found.lengths)[:-1])
+        bounds = [0, *accumulate(found.lengths)]
+        return [pull[start:end] for start, end in pairwise(bounds)]
 
     def _pull_of_each_gram(self, found: Grams) -> Floats:
-        keys: Ints = found.owner * BUCKETS + found.bucket
-        unique, which, repeats = np.unique(keys, return_inverse=True, return_counts=True)
-        norm = np.sqrt(np.bincount(unique // BUCKETS, minlength=len(found.lengths)))
-        row = self.table[unique % BUCKETS]
+        keys = keys_of(found)
+        # what np.unique(return_inverse=True, return_counts=True) finds, in a third of its time
+        order = np.argsort(keys)
+        ordered = keys.take(order)
+        first = first_of_equals(ordered)
+        repeats = np.diff(first, append=len(keys))
+        owner, bucket = owner_and_bucket(ordered.take(first))
+        norm = np.sqrt(np.bincount(owner, minlength=len(found.lengths)))
+        row = self.table.take(bucket, axis=0)
         towards = row[:, 2] * self.scale[2] - row[:, 0] * self.scale[0]
-        each: Floats = (towards / norm[unique // BUCKETS] / repeats)[which]
+        each = np.empty(len(keys))
+        each[order] = np.repeat(towards / norm.take(owner) / repeats, repeats)
         return each
 
 

@@ -26,6 +26,7 @@ _MONTHS = {
         ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
     )
 }
+_MONTH_DIGITS = {name.capitalize(): f"{number:02}" for name, number in _MONTHS.items()}
 _HAN_DIGITS = {
     **{digit: value for value, digit in enumerate("〇一二三四五六七八九")},
     "零": 0,
@@ -45,7 +46,7 @@ _ZONE_HOURS = {
 # five times as long. What they would do with leap seconds, 24:00 or an odd zone, only they do.
 _MAIL = re.compile(
     r"(?:[A-Z][a-z]{2}, )?([0-9]{1,2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-    r" ((?:19|20)[0-9]{2}) ([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])"
+    r" ((?:19|20)[0-9]{2}) ((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])"
     r" (GMT|[+-](?:0[0-9]|1[0-4])[0-5][0-9])"
 )
 _ISO = re.compile(
@@ -136,10 +137,8 @@ def parse_date(
     text = text.strip()
     if not text or len(text) > _LONGEST:
         return None
-    if match := _MAIL.fullmatch(text):
-        return _exact(_mail_moment, match, tz)
-    if match := _ISO.fullmatch(text):
-        return _exact(_iso_moment, match, tz)
+    if iso := _as_iso(text):
+        return _exact(iso, tz)
     context = _Context(tz, cst, now)
     for pattern, reader in _READERS:
         if match := pattern.fullmatch(text):
@@ -177,24 +176,22 @@ def cst_for(tz: tzinfo, *, language: str | None, host: str, now: datetime) -> tz
     return CHINA if tz.utcoffset(now) == timedelta(hours=8) else US_CENTRAL
 
 
-def _exact(
-    moment_of: Callable[[re.Match[str], tzinfo], datetime], match: re.Match[str], tz: tzinfo
-) -> tuple[datetime, Precision] | None:
+def _as_iso(text: str) -> str | None:
+    """Return a date of one of the two common forms as ISO 8601, None for any other."""
+    if match := _MAIL.fullmatch(text):
+        day, month, year, clock, zone = match.groups()
+        zone = "Z" if zone == "GMT" else zone
+        return f"{year}-{_MONTH_DIGITS[month]}-{day.zfill(2)}T{clock}{zone}"
+    return text if _ISO.fullmatch(text) else None
+
+
+def _exact(iso: str, tz: tzinfo) -> tuple[datetime, Precision] | None:
     try:
-        return moment_of(match, tz).astimezone(UTC), Precision.EXACT
+        moment = datetime.fromisoformat(iso)
     except ValueError:  # the 31st of February
         return None
-
-
-def _mail_moment(match: re.Match[str], _tz: tzinfo) -> datetime:
-    day, month, year, hour, minute, second, zone = match.groups()
-    clock = int(hour), int(minute), int(second)
-    return datetime(int(year), _MONTHS[month.lower()], int(day), *clock, tzinfo=_named_zone(zone))
-
-
-def _iso_moment(match: re.Match[str], tz: tzinfo) -> datetime:
-    local = datetime.fromisoformat(match[0])
-    return local if local.tzinfo else local.replace(tzinfo=tz)
+    local = moment if moment.tzinfo else moment.replace(tzinfo=tz)
+    return local.astimezone(UTC), Precision.EXACT
 
 
 def _absolute(match: re.Match[str], context: _Context) -> tuple[datetime, Precision] | None:

@@ -202,7 +202,7 @@ def _validated(visit: _Visit, reply: Reply) -> Cursor:
     moved = reply.permanent_redirect and reply.url != visit.source.url
     effective = reply.url if moved else visit.source.cursor.effective_url
     asked_next = effective or visit.source.url
-    theirs = canonical_url(reply.url) == canonical_url(asked_next)
+    theirs = reply.url == asked_next or canonical_url(reply.url) == canonical_url(asked_next)
     # `Expires: 0` beside an ETag: servers that say so answer 304 forever (seen by Miniflux).
     usable = theirs and reply.headers.get("expires", "").strip() != "0"
     return replace(

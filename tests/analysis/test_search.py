@@ -1,9 +1,10 @@
 """Full-text search: what is indexed, and that the index never hides a match."""
 
 import sqlite3
+from unicodedata import category
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analysis.model import Document
@@ -15,6 +16,7 @@ from analysis.search import (
     Prefilter,
     Prefix,
     Token,
+    index_all,
     index_tokens,
     prefilter,
     to_fts5,
@@ -37,6 +39,18 @@ from analysis.search import (
 )
 def test_a_text_is_indexed_as(text: str, tokens: str):
     assert index_tokens(text) == tokens
+
+
+@given(
+    st.lists(
+        st.text(st.sampled_from("电池起火\U00020000 ，\n5aＡ_é㎏\u200b…々は")) | st.text(),
+        max_size=5,
+    )
+)
+@example(["a" * 100 + "火", "", "火", "a" * 64 + "火a"])
+@example([])
+def test_a_batch_is_indexed_as_each_text_alone(texts: list[str]):
+    assert index_all(texts) == [index_tokens(text) for text in texts]
 
 
 @pytest.mark.parametrize(
@@ -148,8 +162,8 @@ def test_the_index_never_hides_a_match(expression: str, title: str, text: str):
 
 
 def is_plain(token: str) -> bool:
-    """The planes of rare Han hold characters that this Python's Unicode does not know yet."""
-    known = "".join(char for char in token if char < "\U00020000")
+    """The blocks of Han hold code points that this Python's Unicode knows no character for."""
+    known = "".join(char for char in token if category(char) != "Cn")
     return len(token) <= 64 and (known.isalnum() or not known)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from collectors.plain import plain
@@ -28,6 +30,7 @@ from collectors.plain import plain
         ("a\x00\x08b", "a b"),
         ("\ud800x", "?x"),
         ("<p>unclosed <b>bold", "unclosed bold"),
+        ("<p>a&#1;b</p>", "a b"),
         ("<>", "<>"),
         ("", ""),
         ("<div></div>", ""),
@@ -39,3 +42,59 @@ def test_markup_becomes_what_a_reader_sees(markup: str, text: str) -> None:
 
 def test_a_hundred_thousand_open_elements_are_no_trouble() -> None:
     assert isinstance(plain("<div>" * 100_000 + "x"), str)
+
+
+_TEXTS = (
+    "手机",
+    "a b",
+    " ",
+    "\n",
+    "\u3000",
+    "\t",
+    "1 > 2",
+    "&amp;",
+    "&nbsp;",
+    "&lt;",
+    "&ldquo;",
+    "&#39;",
+)
+_ODD = (
+    "&copy",
+    "&",
+    "<",
+    "</p>",
+    "</b>",
+    "<b>",
+    "<p>",
+    "<p/>",
+    "<td>",
+    "\x00",
+    "\r",
+    "<P>",
+    "<pre>",
+)
+_ATTRIBUTES = ("", ' class="x y"', " href='http://x.cn/?a=1&b=2'", " hidden", ' title="a\nb/"')
+
+
+def _written(chance: random.Random, depth: int) -> str:
+    """Return markup of at most ``depth`` levels, mostly what feeds hold, sometimes damaged."""
+    parts = []
+    for _ in range(chance.randint(0, 4)):
+        attributes = chance.choice(_ATTRIBUTES)
+        names = ("p", "div", "li", "ul", "h2", "a", "b", "span", "strong", "figure")
+        name = chance.choice(names)
+        inside = _written(chance, depth - 1) if depth else ""
+        element = f"<{name}{attributes}>{inside}</{name}>"
+        void = f"<{chance.choice(('br', 'img'))}{attributes}{chance.choice(('', '/', ' /'))}>"
+        parts.append(chance.choice((chance.choice(_TEXTS), void, element, element)))
+    if chance.random() < 0.03:
+        parts.append(chance.choice(_ODD))
+    return "".join(parts)
+
+
+def test_simple_markup_is_read_as_the_tree_of_an_html_parser_reads_it() -> None:
+    chance = random.Random(7)
+    for markup in [_written(chance, 3) for _ in range(3_000)]:
+        # A comment is nothing to a reader, and makes markup that is not simple.
+        assert plain(f"<i>{markup}</i>") == plain(f"<!-- --><i>{markup}</i>")
+        assert plain(f"<i></i>{markup}") == plain(f"<!-- --><i></i>{markup}")

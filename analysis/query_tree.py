@@ -118,10 +118,14 @@ def _operand(choice: tuple[Term, ...]) -> str:
     return f"({text})" if len(choice) > 1 else text
 
 
+# Characters that fold to a quote or a bracket and are none to the parser: a bare word may hold them.
+_UNQUOTED = str.maketrans({'"': "〝", "(": "⁽", ")": "⁾"})
+
+
 def _term(term: Term) -> str:
     field = f"{term.field}:" if term.field else ""
     if term.prefix:
-        return f"{field}{term.text}*"
+        return f"{field}{term.text.translate(_UNQUOTED)}*"
     # A folded text holds no 」 but may hold the straight quote that 」 folds to.
     opening, closing = "「」" if '"' in term.text else '""'
     return f"{field}{opening}{term.text}{closing}"

@@ -38,6 +38,9 @@ _TURN_WEIGHT: Final = 0.5
 
 _HAS_LETTER: Final = re.compile(r"[^\W_]")
 
+_Weighed = tuple[tuple[int, int], float]
+"""A place of the folded text and how far it pulls to positive."""
+
 UNREAD: Final = Judgement(label=Sentiment.UNKNOWN, score=0.0, confidence=0.0)
 
 
@@ -194,12 +197,18 @@ def _hits(lang: str, folded: str) -> Sequence[RuleHit]:
 
 def _words(case: _Case, pull: Floats) -> tuple[Word, ...]:
     """Return the words that pull hardest and all rule hits; equal places are added up."""
-    weights = dict(_strongest(case, pull))
-    for hit in case.hits:
+    words = list(_strongest(case, pull))
+    if case.hits:
+        words = _with_hits(words, case.hits)
+    return tuple([_word(case, place, weight) for place, weight in words])
+
+
+def _with_hits(words: Sequence[_Weighed], hits: Sequence[RuleHit]) -> list[_Weighed]:
+    weights = dict(words)
+    for hit in hits:
         place = (hit.start, hit.end)
         weights[place] = weights.get(place, 0.0) + hit.pull
-    ordered = sorted(weights.items(), key=lambda item: (-abs(item[1]), item[0]))
-    return tuple([_word(case, place, weight) for place, weight in ordered])
+    return sorted(weights.items(), key=lambda item: (-abs(item[1]), item[0]))
 
 
 def _word(case: _Case, place: tuple[int, int], weight: float) -> Word:
@@ -207,12 +216,13 @@ def _word(case: _Case, place: tuple[int, int], weight: float) -> Word:
     return Word(text=case.original[start:end], start=start, end=end, weight=weight)
 
 
-def _strongest(case: _Case, pull: Floats) -> Iterator[tuple[tuple[int, int], float]]:
-    """Yield up to ``TOP_WORDS`` words (folded place, pull) out of the pulls of characters."""
+def _strongest(case: _Case, pull: Floats) -> Iterator[_Weighed]:
+    """Yield up to ``TOP_WORDS`` words, the strongest first, out of the pulls of characters."""
     if not len(pull):
         return
     # plain lists: for the fifty words of a post they are several times faster than arrays
-    until = [0.0, *accumulate(case.reduced.spread(pull, len(case.folded.text)))]
+    pulls = case.reduced.spread(pull, len(case.folded.text))
+    until = list(accumulate(pulls, initial=0.0))
     words = _word_segmenter().cut(case.folded.text)
     ends = list(accumulate(map(len, words)))
     totals = list(map(until.__getitem__, ends))

@@ -408,6 +408,8 @@ PIECES = st.lists(
 
 
 @given(PIECES | st.text(max_size=30), PIECES | st.text(max_size=30))
+@example("〝a*", "a")
+@example("⁽a*", "(ab")
 @example('「a"b」', 'a"b')
 @example("a」b", "a”b")
 def test_any_text_is_a_query_or_a_clear_error(expression: str, text: str):

@@ -149,6 +149,35 @@ def result(
     """Read the outcome of the run up to ``until`` and say what is not as it must be."""
     crisis_day = day0 + BAD_DAY * DAY
     first = day0 + scenario.first_post_of_crisis.offset
+    (posts, mentions, deliveries, done), climbs = _read(database)
+    reached: dict[Tier, datetime] = {}
+    for at, tier, name in climbs:
+        if name == CRISIS_BRAND and at >= crisis_day:
+            reached.setdefault(Tier(tier), at)
+    false_alarms = sum(1 for at, _, _ in climbs if at < crisis_day)
+    warned = min(reached.values(), default=None)
+    problems = _problems(reached, first)
+    problems += _delivery_problems(deliveries, done, receiver)
+    published = sum(1 for one in scenario.posts if day0 + one.offset <= until)
+    if posts != published:
+        problems.append(f"{published} 条发布,{posts} 条入库 · posts published and stored differ")
+    return Result(
+        posts=posts,
+        mentions=mentions,
+        first_post=_clock(first),
+        tiers={tier.wire: _clock(at) for tier, at in sorted(reached.items())},
+        minutes_to_warning=None if warned is None else (warned - first) / timedelta(minutes=1),
+        false_alarms=false_alarms,
+        deliveries=deliveries,
+        delivered=done,
+        verified=len(receiver.webhook_ids),
+        invalid_signatures=receiver.invalid,
+        problems=tuple(problems),
+    )
+
+
+def _read(database: Database) -> tuple[tuple[int, int, int, int], list[tuple[datetime, int, str]]]:
+    """Return (posts, mentions, deliveries, those done), and (when, tier, list) of every climb."""
     with database.read() as connection:
         posts, mentions, deliveries = (
             connection.scalar(select(func.count()).select_from(table)) or 0
@@ -163,31 +192,10 @@ def result(
             .join(keyword_list, keyword_list.c.id == alert.c.keyword_list_id)
             .where(alert_event.c.kind.in_(CLIMBS), alert_event.c.tier >= int(Tier.YELLOW))
             .order_by(alert_event.c.id)
-        ).all()
-    reached: dict[Tier, datetime] = {}
-    for at, tier, name in climbs:
-        if name == CRISIS_BRAND and at >= crisis_day:
-            reached.setdefault(Tier(tier), at)
-    false_alarms = sum(1 for at, _, _ in climbs if at < crisis_day)
-    warned = min(reached.values(), default=None)
-    problems = _problems(reached, first)
-    problems += _delivery_problems(deliveries, done or 0, receiver)
-    published = sum(1 for one in scenario.posts if day0 + one.offset <= until)
-    if posts != published:
-        problems.append(f"{published} 条发布,{posts} 条入库 · posts published and stored differ")
-    return Result(
-        posts=posts,
-        mentions=mentions,
-        first_post=_clock(first),
-        tiers={tier.wire: _clock(at) for tier, at in sorted(reached.items())},
-        minutes_to_warning=None if warned is None else (warned - first) / timedelta(minutes=1),
-        false_alarms=false_alarms,
-        deliveries=deliveries,
-        delivered=done or 0,
-        verified=len(receiver.webhook_ids),
-        invalid_signatures=receiver.invalid,
-        problems=tuple(problems),
-    )
+        )
+        return (posts, mentions, deliveries, done or 0), [
+            (row[0], row[1], row[2]) for row in climbs
+        ]
 
 
 def _problems(reached: dict[Tier, datetime], first: datetime) -> list[str]:

@@ -13,7 +13,7 @@ from analysis.language import language
 from analysis.match import Matcher
 from analysis.model import Document
 from analysis.risk import find_risks
-from analysis.search import index_tokens
+from analysis.search import index_all
 from analysis.sentiment import scorer
 from analysis.text import fold
 from analysis.understand import LEAD
@@ -101,7 +101,7 @@ def _understanding(database: Database, documents: Sequence[Document]) -> dict[st
         "· match": _each(matcher.match, documents),
         "· sentiment": cpu_of(lambda: judge([text[:LEAD] for text in full]), rounds=3),
         "· risk": _each(lambda text: find_risks(fold(text)), full) - folding,
-        "· index tokens": _each(index_tokens, full) - folding,
+        "· index tokens": cpu_of(lambda: index_all(full), rounds=3) - folding,
         "· language": _each(language, full),
     }
 

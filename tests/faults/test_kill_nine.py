@@ -103,6 +103,8 @@ def test_a_killed_service_leaves_no_process_behind(service: Service) -> None:
 # The negative controls: the audit finds what it is there to find.
 
 BRAND = "云帆汽车"
+ROLLUP_KEY = "keyword_list_id, dimension, width, bucket, value"
+FIRST_ROLLUP = f"({ROLLUP_KEY}) = (SELECT {ROLLUP_KEY} FROM rollup WHERE count > 0 LIMIT 1)"
 TAMPERED = {
     "a lost post": (
         "DELETE FROM mention WHERE post_id = 7; DELETE FROM post WHERE id = 7",
@@ -110,11 +112,11 @@ TAMPERED = {
     ),
     "a lost mention": ("DELETE FROM mention WHERE id = 3", {"has 0 mentions", "rollup"}),
     "a doubled count": (
-        "UPDATE rollup SET count = count + 1 WHERE rowid = (SELECT min(rowid) FROM rollup)",
+        f"UPDATE rollup SET count = count + 1 WHERE {FIRST_ROLLUP}",
         {"rollup"},
     ),
     "a lost rollup": (
-        "DELETE FROM rollup WHERE rowid = (SELECT max(rowid) FROM rollup)",
+        f"DELETE FROM rollup WHERE {FIRST_ROLLUP}",
         {"rollup"},
     ),
     "a post from nowhere": (

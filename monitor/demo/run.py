@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import shutil
 import socket
+import sys
 import webbrowser
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -70,7 +72,7 @@ async def run(options: DemoOptions) -> int:
             prepare(app, scenario, server, clock())
             console.print(report.opening(scenario, options.directory, app.settings.port, access))
             async with serving(app, listener) as running:
-                if options.open_browser and not options.once:
+                if options.open_browser and not options.once and _has_desktop():
                     webbrowser.open(f"http://127.0.0.1:{app.settings.port}/")
                 until = DAY if options.once else HANDED_OVER
                 await _play(app, clock, day0, scenario, _Telling(console, until))
@@ -84,6 +86,11 @@ async def run(options: DemoOptions) -> int:
         finally:
             await app.stop()
     return 0 if result.is_expected else 1
+
+
+def _has_desktop() -> bool:
+    """Whether there is a screen: without one a text browser would take over the terminal."""
+    return sys.platform == "darwin" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
 
 
 def first_day(now: datetime) -> datetime:

@@ -176,7 +176,7 @@ def test_the_connector_alone_refuses_too(host: str) -> None:
         async with sentinel() as watch:
             policy = AddressPolicy(ports=frozenset({watch.port}))
             connector = GuardedConnector(policy, resolve_by_system, tls)
-            async with aiohttp.ClientSession(connector=connector) as session:
+            async with aiohttp.ClientSession(connector=connector) as session:  # noqa: TID251  # the connector alone
                 with pytest.raises(Refusal):
                     await session.get(f"http://{host}:{watch.port}/")
             assert watch.connections == 0

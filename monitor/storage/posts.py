@@ -22,6 +22,7 @@ from monitor.storage.rows import Understood
 from monitor.storage.tables import mention, post
 
 CHUNK = 1_000  # SQLite takes at most 32,766 parameters a statement
+CHANGES = "SELECT total_changes()"
 KNOWN = "SELECT key, id, content_hash FROM post WHERE key"
 
 
@@ -86,13 +87,15 @@ def _create(
             returning=("key", "id"),
         )
         return {bytes(key): post_id for key, post_id in made}
-    # SQLite's one writer is us: what is not there now cannot appear before the insert
-    there = known(connection, [item.key for item in items])
+    # SQLite has one writer, us: the ids over the highest are ours to give
     first = 1 + (connection.scalar(select(func.max(post.c.id))) or 0)
-    new = [item for item in items if item.key not in there]
-    numbered = [(first + place, *rows.post_row(item, now)) for place, item in enumerate(new)]
-    bulk.insert(connection, post, ("id", *rows.POST), numbered)
-    return {item.key: first + place for place, item in enumerate(new)}
+    numbered = [(first + place, *rows.post_row(item, now)) for place, item in enumerate(items)]
+    before = connection.exec_driver_sql(CHANGES).scalar_one()
+    bulk.insert(connection, post, ("id", *rows.POST), numbered, then="ON CONFLICT DO NOTHING")
+    if connection.exec_driver_sql(CHANGES).scalar_one() - before == len(items):
+        return {item.key: first + place for place, item in enumerate(items)}
+    there = connection.execute(select(post.c.key, post.c.id).where(post.c.id >= first))
+    return {row.key: row.id for row in there}
 
 
 def replace(

@@ -139,3 +139,32 @@ def test_a_post_keeps_its_time_or_gets_that_of_first_sight(house, make_post, pub
         row = connection.execute(select(post)).mappings().one()
     assert row["published_at"] == (at or house.clock.at)
     assert row["precision"] == ("inferred" if at is None else "exact")
+
+
+def test_what_somebody_else_stores_meanwhile_is_not_stored_twice(house, make_post):
+    source = house.source()
+    house.keyword_list()
+    items = [make_post(source, n, f"{BAD} {n}", house.clock.at) for n in range(6)]
+
+    class Racing:
+        """An analyst during whose first reading somebody else stores half of the posts."""
+
+        def __init__(self, inner):
+            self.inner, self.raced = inner, False
+
+        async def understand(self, rules, documents):
+            if not self.raced:
+                self.raced = True
+                await store_posts(house.analysing, items[1::2])
+            return await self.inner.understand(rules, documents)
+
+        def close(self):
+            pass
+
+    racing = replace(house.analysing, analyst=Racing(house.analysing.analyst))
+    outcome = asyncio.run(store_posts(racing, items))
+    assert set(outcome.created) == {item.key for item in items[0::2]}
+    with house.database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(post)) == 6
+        assert connection.scalar(select(func.count()).select_from(mention)) == 6
+    assert rolled(house.database) == recounted(house.database)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -20,6 +19,7 @@ from collectors.model import SourceState
 from monitor.api.schemas import Body, Name, absent, without_nul
 from monitor.http.errors import FetchError
 from monitor.http.urls import checked_url
+from monitor.storage.sources import host_of
 
 LONGEST_URL = 2_000
 LONGEST_HOST = 300
@@ -29,20 +29,15 @@ def usable_url(text: str) -> str:
     """Return ``text``; raises ValueError when it can never be asked: scheme, user information, no host."""
     try:
         checked_url(text)
-        urlsplit(text).port  # noqa: B018  # raises ValueError beyond 65535
+        host = host_of(text)  # raises ValueError for a port beyond 65535
     except (FetchError, ValueError):
         raise ValueError(
             "需要 http:// 或 https:// 开头的地址,且不含用户名、密码和空白 "
             "(an http or https URL without user information or blanks)"
         ) from None
-    if len(host_of(text)) > LONGEST_HOST:
+    if len(host) > LONGEST_HOST:
         raise ValueError("主机名过长 (host name too long)")
     return text
-
-
-def host_of(url: str) -> str:
-    """Return host and port of a URL in lower case: what politeness counts by."""
-    return urlsplit(url).netloc.lower()
 
 
 def _known_zone(name: str) -> str:

@@ -26,7 +26,6 @@ from monitor.api.schemas_sources import (
     SourcePatch,
     VisitIn,
     VisitOut,
-    host_of,
 )
 from monitor.api.visiting import visit
 from monitor.auth import Principal
@@ -216,7 +215,7 @@ def _changes(row: RowMapping, values: Mapping[str, Any], now: datetime) -> dict[
     if "url" in changes:
         if row["kind"] == SourceKind.PUSH and changes["url"]:
             raise invalid("#/url", "push 数据源没有 url (a push source has no url)")
-        changes["host"] = host_of(changes["url"])
+        changes["host"] = sources.host_of(changes["url"])
         if changes["url"] == row["url"]:
             del changes["url"]
     interval = changes.get("interval_seconds", row["interval_seconds"])
@@ -231,7 +230,7 @@ def _columns(body: SourceIn) -> dict[str, Any]:
         "name": body.name,
         "kind": body.kind,
         "url": url,
-        "host": host_of(url),
+        "host": sources.host_of(url),
         "interval_seconds": body.interval_seconds,
         "options": body.options.model_dump(exclude_unset=True),
         "enabled": body.enabled,

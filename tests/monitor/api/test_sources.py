@@ -123,7 +123,7 @@ def test_a_new_address_starts_from_an_empty_cursor(api, needs, clock):
     changed = api.patch(place, json={"url": "https://other.example.com/rss"}).json()
     row = row_of(needs, made["id"])
     assert (row["etag"], row["state"], row["next_due_at"]) == (None, "new", clock.now)
-    assert (row["host"], changed["version"]) == ("other.example.com", 3)
+    assert (row["host"], changed["version"]) == ("other.example.com:443", 3)
 
 
 def test_a_shorter_interval_holds_at_once(api, needs, clock):

@@ -47,14 +47,17 @@ def last_closed(connection: Connection, dedup_key: str) -> Alert | None:
 
 def open_lists(connection: Connection) -> set[int]:
     """Return the keyword lists that have an open alert."""
-    return set(connection.scalars(select(alert.c.keyword_list_id).where(alert.c.state.in_(OPEN))))
+    about_lists = select(alert.c.keyword_list_id).where(
+        alert.c.state.in_(OPEN), alert.c.keyword_list_id > 0
+    )
+    return set(connection.scalars(about_lists))
 
 
 def to_alert(row: RowMapping) -> Alert:
     """Return a row as the rules see it."""
     names = (
         "id", "dedup_key", "keyword_list_id", "title", "opened_at", "updated_at", "sequence", "acknowledged_at",
-        "acknowledged_by", "assignee", "closed_at", "deadline_at", "last_signal_at",
+        "acknowledged_by", "assignee", "closed_at", "deadline_at", "last_signal_at", "source_id",
     )  # fmt: skip
     return Alert(
         state=AlertState(row["state"]),
@@ -100,7 +103,7 @@ def store_change(
         "tier": int(item.tier), "title": item.title, "opened_at": item.opened_at, "updated_at": item.updated_at,
         "sequence": item.sequence, "acknowledged_at": item.acknowledged_at, "acknowledged_by": item.acknowledged_by,
         "assignee": item.assignee, "closed_at": item.closed_at, "deadline_at": item.deadline_at,
-        "last_signal_at": item.last_signal_at, **(facts or {}),
+        "last_signal_at": item.last_signal_at, "source_id": item.source_id, **(facts or {}),
     }  # fmt: skip
     alert_id = item.id
     if alert_id:

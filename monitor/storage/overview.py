@@ -203,12 +203,21 @@ def delivery_states(connection: Connection, *, since: datetime) -> dict[str, int
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
+def _alerts() -> Select[Any]:
+    """An alert is about a keyword list, one source, or (without a name) many sources."""
+    name = func.coalesce(keyword_list.c.name, source.c.name, "")
+    return (
+        select(alert, name.label("list_name"))
+        .join(keyword_list, keyword_list.c.id == alert.c.keyword_list_id, isouter=True)
+        .join(source, source.c.id == alert.c.source_id, isouter=True)
+    )
+
+
 def recent_alerts(connection: Connection, *, since: datetime, limit: int) -> list[RowMapping]:
     """Return alerts that are open or were closed since then: open first, then by tier and time."""
     closed = alert.c.closed_at.is_not(None)
     query = (
-        select(alert, keyword_list.c.name.label("list_name"))
-        .join(keyword_list, keyword_list.c.id == alert.c.keyword_list_id)
+        _alerts()
         .where(alert.c.closed_at.is_(None) | (alert.c.closed_at >= since))
         .order_by(closed, alert.c.tier.desc(), alert.c.opened_at.desc())
         .limit(limit)
@@ -220,7 +229,7 @@ def open_alerts(connection: Connection, *, limit: int) -> list[RowMapping]:
     """Return the open alerts' keyword lists, highest tier first."""
     query = (
         select(alert.c.id, alert.c.keyword_list_id, alert.c.tier)
-        .where(alert.c.closed_at.is_(None))
+        .where(alert.c.closed_at.is_(None), alert.c.keyword_list_id > 0)
         .order_by(alert.c.tier.desc(), alert.c.opened_at.desc())
         .limit(limit)
     )
@@ -229,9 +238,5 @@ def open_alerts(connection: Connection, *, limit: int) -> list[RowMapping]:
 
 def alert_row(connection: Connection, alert_id: int) -> RowMapping | None:
     """Return one alert with the name of its list."""
-    query = (
-        select(alert, keyword_list.c.name.label("list_name"))
-        .join(keyword_list, keyword_list.c.id == alert.c.keyword_list_id)
-        .where(alert.c.id == alert_id)
-    )
+    query = _alerts().where(alert.c.id == alert_id)
     return connection.execute(query).mappings().first()

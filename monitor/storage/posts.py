@@ -14,24 +14,39 @@ from sqlalchemy import (
     delete,
     func,
     select,
+    update,
 )
 
+from collectors.model import Post
 from monitor.storage import bulk, rollups, rows, search, sources
 from monitor.storage.engine import Database
 from monitor.storage.rows import Understood
-from monitor.storage.tables import mention, post
+from monitor.storage.tables import mention, post, post_revision
 
 CHUNK = 1_000  # SQLite takes at most 32,766 parameters a statement
 CHANGES = "SELECT total_changes()"
-KNOWN = "SELECT key, id, content_hash FROM post WHERE key"
+KNOWN = "SELECT key, id, content_hash, delivered_hash FROM post WHERE key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is stored of a post: enough to tell a duplicate from an edit."""
+    """What is stored of a post: enough to tell a duplicate from an edit.
+
+    ``delivered_hash`` is set where the stored text came from the post's page.
+    """
 
     id: int
     content_hash: bytes
+    delivered_hash: bytes | None = None
+
+    def is_repeated_by(self, post: Post) -> bool:
+        """Whether ``post`` brings nothing that is not stored.
+
+        A source repeats its teaser after we have read the whole page: that is no edit.
+        """
+        if post.delivered_hash is not None or self.delivered_hash is None:
+            return self.content_hash == post.content_hash
+        return self.delivered_hash == post.content_hash
 
 
 def known(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Known]:
@@ -44,8 +59,12 @@ def known(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Known]:
             there = connection.exec_driver_sql(f"{KNOWN} IN ({marks})", chunk)
         else:
             there = connection.exec_driver_sql(f"{KNOWN} = ANY(%s)", (list(chunk),))
-        for key, post_id, content_hash in there:
-            found[bytes(key)] = Known(id=post_id, content_hash=bytes(content_hash))
+        for key, post_id, content_hash, delivered in there:
+            found[bytes(key)] = Known(
+                id=post_id,
+                content_hash=bytes(content_hash),
+                delivered_hash=None if delivered is None else bytes(delivered),
+            )
     return found
 
 
@@ -111,8 +130,7 @@ def replace(
         return
     ids = [post_id for post_id, _, _ in items]
     take_mentions(connection, ids, None, deltas)
-    times = connection.execute(select(post.c.id, post.c.published_at).where(post.c.id.in_(ids)))
-    kept = {row.id: row.published_at for row in times}
+    kept = _revise(database, connection, items, now)
     bulk.update(
         connection,
         post,
@@ -124,6 +142,37 @@ def replace(
         database, connection, [(post_id, item.understanding.tokens) for post_id, _, item in items]
     )
     _insert_mentions(connection, [(post_id, item) for post_id, _, item in items], deltas, now, kept)
+
+
+def _revise(
+    database: Database,
+    connection: Connection,
+    items: Sequence[tuple[int, str, Understood]],
+    now: datetime,
+) -> dict[int, datetime]:
+    """Keep what edited posts said before; returns their publication times. A page read is no edit."""
+    edited = {post_id for post_id, _, item in items if item.post.delivered_hash is None}
+    columns = (post.c.id, post.c.published_at, post.c.title, post.c.text)
+    ids = [post_id for post_id, _, _ in items]
+    stored = connection.execute(select(*columns).where(post.c.id.in_(ids))).all()
+    revisions = [
+        {"post_id": row.id, "at": now, "title": row.title, "text": row.text}
+        for row in stored
+        if row.id in edited
+    ]
+    if revisions:
+        connection.execute(database.insert(post_revision).on_conflict_do_nothing(), revisions)
+    return {row.id: row.published_at for row in stored}
+
+
+def revisions(connection: Connection, post_id: int) -> list[RowMapping]:
+    """Return what a post said before its edits, oldest first; ``at`` is when the edit was seen."""
+    query = (
+        select(post_revision.c.at, post_revision.c.title, post_revision.c.text)
+        .where(post_revision.c.post_id == post_id)
+        .order_by(post_revision.c.at)
+    )
+    return list(connection.execute(query).mappings())
 
 
 def take_mentions(
@@ -167,6 +216,16 @@ def _insert_mentions(
         )
     ]
     add_mentions(connection, found, deltas)
+
+
+def mark_deleted(connection: Connection, keys: Sequence[bytes], *, now: datetime) -> None:
+    """Note that the sources say these posts are gone; the first time counts, the text stays."""
+    for start in range(0, len(keys), CHUNK):
+        connection.execute(
+            update(post)
+            .where(post.c.key.in_(keys[start : start + CHUNK]), post.c.deleted_at.is_(None))
+            .values(deleted_at=now)
+        )
 
 
 def get(connection: Connection, post_id: int) -> RowMapping | None:

@@ -15,7 +15,7 @@ from monitor.storage.instants import to_micros
 POST = (
     "key", "source_id", "external_id", "kind", "url", "title", "text", "lang", "author_name", "author_handle",
     "followers", "published_at", "precision", "edited_at", "ingested_at", "metrics", "rating", "content_hash",
-    "sentiment", "score", "confidence", "risks", "model_version",
+    "sentiment", "score", "confidence", "risks", "model_version", "details", "delivered_hash",
 )  # fmt: skip
 MENTION = (
     "post_id", "keyword_list_id", "published_at", "source_id", "source_kind", "sentiment", "score",
@@ -23,7 +23,9 @@ MENTION = (
 )  # fmt: skip
 EDITED = (
     "title", "text", "url", "lang", "content_hash", "sentiment", "score", "confidence", "risks", "model_version",
+    "rating", "details", "delivered_hash",
 )  # fmt: skip
+DETAILS = ("parent_id", "root_id", "repost_of", "product", "location")
 NOTHING = "[]"
 NO_METRICS = "{}"
 
@@ -66,7 +68,22 @@ def post_row(item: Understood, now: datetime) -> Row:
         read.sentiment.confidence,
         _risks(item),
         read.model_version,
+        _details(it),
+        it.delivered_hash,
     )
+
+
+def _details(post: Post) -> str | None:
+    """Return what only some posts have, None for the others."""
+    found: dict[str, Any] = {
+        name: value for name in DETAILS if (value := getattr(post, name)) is not None
+    }
+    if post.stars is not None:
+        stars = post.stars
+        found["stars"] = {"value": stars.value, "best": stars.best, "worst": stars.worst}
+    if post.tags:
+        found["tags"] = list(post.tags)
+    return json_text(found) if found else None
 
 
 def edited_row(post_id: int, item: Understood, now: datetime) -> Row:

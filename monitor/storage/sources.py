@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    RowMapping,
+    Update,
+    bindparam,
+    case,
+    func,
+    select,
+    update,
+)
 
-from collectors.model import Cursor, Outcome, Poll, Source, SourceKind, SourceState
+from collectors.model import Cursor, Outcome, Poll, Quota, Source, SourceKind, SourceState
+from monitor.storage import blind_spots, hosts, subscriptions
 from monitor.storage.engine import Database
 from monitor.storage.instants import EPOCH
-from monitor.storage.tables import host, post, source
+from monitor.storage.tables import post, source
 
 LEASE = timedelta(seconds=120)
 CANDIDATES_PER_CLAIM = 4
@@ -21,10 +32,14 @@ CANDIDATES_PER_CLAIM = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A source that is ours until the lease ends, for this one due slot."""
+    """A source that is ours until the lease ends, for this one due slot; its secrets still sealed."""
 
     source: Source
     slot: datetime
+    secrets_sealed: bytes | None = None
+    rhythm: object = None
+    is_pushed: bool = False
+    empty_visits: int = 0
 
 
 def claim_due(  # noqa: PLR0913  # one query needs all of them
@@ -41,8 +56,8 @@ def claim_due(  # noqa: PLR0913  # one query needs all of them
 
     Hosts for which ``is_exempt`` answers True know no pause and may be claimed many times.
     """
-    rows = connection.execute(
-        select(source)
+    candidates = connection.execute(
+        select(source.c.id, source.c.host)
         .where(
             source.c.enabled,
             source.c.kind != SourceKind.PUSH,
@@ -52,58 +67,50 @@ def claim_due(  # noqa: PLR0913  # one query needs all of them
         .order_by(source.c.next_due_at)
         .limit(limit * CANDIDATES_PER_CLAIM)
         .with_for_update(skip_locked=True)
-    ).mappings()
-    chosen = _one_per_host(database, connection, list(rows), now, pause, is_exempt)[:limit]
-    if chosen:
-        connection.execute(
-            update(source)
-            .where(source.c.id.in_([row["id"] for row in chosen]))
-            .values(lease_until=now + LEASE, lease_owner=owner)
-        )
-    return [Claim(source=to_source(row), slot=row["next_due_at"]) for row in chosen]
+    )
+    hosted = [(key, name) for key, name in candidates]
+    chosen = _one_per_host(database, connection, hosted, now, pause, is_exempt)[:limit]
+    if not chosen:
+        return []
+    connection.execute(
+        update(source)
+        .where(source.c.id.in_(chosen))
+        .values(lease_until=now + LEASE, lease_owner=owner)
+    )
+    pushed = subscriptions.pushed(connection, chosen, now=now)
+    rows = {row["id"]: row for row in by_ids(connection, chosen)}
+    return [_claimed(rows[key], is_pushed=key in pushed) for key in chosen]
+
+
+def _claimed(row: RowMapping, *, is_pushed: bool) -> Claim:
+    return Claim(
+        source=to_source(row),
+        slot=row["next_due_at"],
+        secrets_sealed=row["secrets_sealed"],
+        rhythm=row["rhythm"],
+        is_pushed=is_pushed,
+        empty_visits=row["empty_visits"],
+    )
 
 
 def _one_per_host(
     database: Database,
     connection: Connection,
-    rows: list[RowMapping],
+    candidates: Sequence[tuple[int, str]],
     now: datetime,
     pause: timedelta,
     is_exempt: Callable[[str], bool],
-) -> list[RowMapping]:
-    polite: dict[str, RowMapping] = {}
-    for row in rows:
-        if not is_exempt(row["host"]):
-            polite.setdefault(row["host"], row)
-    free = _reserve_hosts(database, connection, sorted(polite), now, pause)
+) -> list[int]:
+    """Return the sources of (id, host) that may be visited now, in order, and take their turns."""
+    free = {name for name in {name for _, name in candidates} if is_exempt(name)}
+    polite: dict[str, int] = {}
+    for key, name in candidates:
+        if name not in free:
+            polite.setdefault(name, key)
+    taken = hosts.reserve_free(database, connection, sorted(polite), now=now, pause=pause)
     return [
-        row
-        for row in rows
-        if is_exempt(row["host"]) or (polite[row["host"]] is row and row["host"] in free)
+        key for key, name in candidates if name in free or (name in taken and polite[name] == key)
     ]
-
-
-def _reserve_hosts(
-    database: Database,
-    connection: Connection,
-    names: Sequence[str],
-    now: datetime,
-    pause: timedelta,
-) -> set[str]:
-    if not names:
-        return set()
-    new = database.insert(host).on_conflict_do_nothing()
-    connection.execute(new, [{"name": name, "next_ok_at": EPOCH} for name in names])
-    free = set(
-        connection.scalars(
-            select(host.c.name)
-            .where(host.c.name.in_(names), host.c.next_ok_at <= now)
-            .order_by(host.c.name)
-            .with_for_update(skip_locked=True)
-        )
-    )
-    connection.execute(update(host).where(host.c.name.in_(free)).values(next_ok_at=now + pause))
-    return free
 
 
 def complete(connection: Connection, polls: Sequence[Poll]) -> None:
@@ -113,7 +120,13 @@ def complete(connection: Connection, polls: Sequence[Poll]) -> None:
     """
     if not polls:
         return
-    statement = (
+    connection.execute(_completing(), [_completion(poll) for poll in polls])
+
+
+@cache
+def _completing() -> Update:
+    """Return the statement, made once: making it takes as long as ten polls of it."""
+    return (
         update(source)
         .where(source.c.id == bindparam("b_id"), source.c.next_due_at == bindparam("b_slot"))
         .values(
@@ -126,8 +139,20 @@ def complete(connection: Connection, polls: Sequence[Poll]) -> None:
             body_sha256=bindparam("b_body"),
             effective_url=bindparam("b_url"),
             position=bindparam("b_position"),
-            state=bindparam("b_state"),
-            reason=bindparam("b_reason"),
+            state=_shown(bindparam("b_state"), source.c.state),
+            reason=_shown(bindparam("b_reason", type_=source.c.reason.type), source.c.reason),
+            state_since=case(
+                (
+                    _shown(bindparam("b_state"), source.c.state) == source.c.state,
+                    source.c.state_since,
+                ),
+                else_=bindparam("b_at", type_=source.c.state_since.type),
+            ),
+            empty_visits=bindparam("b_empty") * (source.c.empty_visits + 1),
+            latency_ms=func.coalesce(bindparam("b_latency"), source.c.latency_ms),
+            quota=func.coalesce(bindparam("b_quota", type_=source.c.quota.type), source.c.quota),
+            hub_url=func.coalesce(bindparam("b_hub"), source.c.hub_url),
+            hub_topic=func.coalesce(bindparam("b_topic"), source.c.hub_topic),
             error_count=bindparam("b_failed") * (source.c.error_count + 1),
             last_polled_at=bindparam("b_at"),
             last_success_at=func.coalesce(
@@ -137,7 +162,14 @@ def complete(connection: Connection, polls: Sequence[Poll]) -> None:
             last_status=bindparam("b_status"),
         )
     )
-    connection.execute(statement, [_completion(poll) for poll in polls])
+
+
+def _shown(told: Any, kept: Any) -> Any:  # noqa: ANN401  # SQL expressions
+    """A silent source stays so while its visits succeed: only a post ends the silence (pipeline.watch)."""
+    is_silent = (source.c.state == SourceState.SILENT.value) & bindparam(
+        "b_answered", type_=Boolean
+    )
+    return case((is_silent, kept), else_=told)
 
 
 def _completion(poll: Poll) -> dict[str, Any]:
@@ -153,12 +185,23 @@ def _completion(poll: Poll) -> dict[str, Any]:
         "b_url": cursor.effective_url,
         "b_position": cursor.position,
         "b_state": poll.state.value,
+        "b_answered": poll.state in (SourceState.OK, SourceState.SLOW),
+        "b_empty": int(poll.is_empty),
+        "b_latency": None if poll.seconds is None else round(poll.seconds * 1000),
+        "b_quota": None if poll.quota is None else _quota(poll.quota),
+        "b_hub": poll.hub.url if poll.hub else None,
+        "b_topic": poll.hub.topic if poll.hub else None,
         "b_reason": poll.reason,
         "b_failed": int(failed),
         "b_at": poll.fetched_at,
         "b_success": None if failed else poll.fetched_at,
         "b_status": poll.status,
     }
+
+
+def _quota(quota: Quota) -> dict[str, Any]:
+    reset = quota.reset_at.isoformat() if quota.reset_at else None
+    return {"remaining": quota.remaining, "limit": quota.limit, "reset_at": reset}
 
 
 def release_all_leases(connection: Connection) -> None:
@@ -171,7 +214,7 @@ def to_source(row: RowMapping) -> Source:
     return Source(
         id=row["id"],
         name=row["name"],
-        kind=SourceKind(row["kind"]),
+        kind=row["kind"],
         url=row["url"],
         interval=timedelta(seconds=row["interval_seconds"]),
         options=row["options"],
@@ -183,6 +226,7 @@ def to_source(row: RowMapping) -> Source:
             position=row["position"],
         ),
         error_count=row["error_count"],
+        last_success_at=row["last_success_at"],
     )
 
 
@@ -236,6 +280,7 @@ def delete(connection: Connection, source_id: int) -> bool:
     """Delete a source without posts; returns False when posts keep it (disable it instead)."""
     if connection.scalar(select(post.c.id).where(post.c.source_id == source_id).limit(1)):
         return False
+    blind_spots.forget(connection, source_id)
     connection.execute(source.delete().where(source.c.id == source_id))
     return True
 
@@ -291,10 +336,3 @@ def next_due(connection: Connection) -> datetime | None:
 def by_ids(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
     """Return the rows of these sources."""
     return list(connection.execute(select(source).where(source.c.id.in_(ids))).mappings())
-
-
-def host_of(url: str) -> str:
-    """Return the host and port that politeness counts by, lower case; "" for no address."""
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    return f"{parts.hostname or ''}:{port}".lower() if parts.hostname else ""

@@ -14,10 +14,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
+from sqlalchemy import Connection, func, select
 
-from collectors.model import SourceKind, SourceState
-from monitor.storage import rollups
+from monitor.storage import gaps, rollups
+from monitor.storage.gaps import Gap, is_visited
 from monitor.storage.rollups import CLASSES, Cell
 from monitor.storage.tables import keyword, keyword_list, source
 
@@ -34,7 +34,6 @@ WIDTHS: Mapping[str, timedelta] = {
 }
 _RANGE = re.compile(r"(?P<count>[1-9]\d{0,4})(?P<unit>[mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_SPEAKING = (SourceState.NEW.value, SourceState.OK.value)
 
 
 class TrendError(Exception):
@@ -92,16 +91,6 @@ class Point:
     score: float | None
     group: str | None = None
     keyword_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
-    """A source that should have spoken since then and did not."""
-
-    source_id: int
-    name: str
-    since: datetime
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +236,7 @@ def read(
     return Trend(
         axis=asked,
         complete_until=_complete_until(connection, now),
-        gaps=tuple(_gaps(connection, asked)),
+        gaps=gaps.between(connection, asked.since, asked.until),
         points=tuple(_points(connection, asked, cells, group)),
     )
 
@@ -335,29 +324,10 @@ def _labels(connection: Connection, values: Sequence[str]) -> dict[str, str]:
     return {str(row.id): row.expression for row in rows}
 
 
-def _polled() -> ColumnElement[bool]:
-    return source.c.enabled & (source.c.kind != SourceKind.PUSH.value)
-
-
 def _complete_until(connection: Connection, now: datetime) -> datetime:
     """Return up to when every enabled feed was read; a feed never read counts from its creation."""
     seen = func.coalesce(source.c.last_success_at, source.c.created_at)
     least: datetime | None = connection.scalar(
-        select(func.min(seen, type_=source.c.created_at.type)).where(_polled())
+        select(func.min(seen, type_=source.c.created_at.type)).where(is_visited())
     )
     return min(now, least) if least else now
-
-
-def _gaps(connection: Connection, asked: Axis) -> Iterable[Gap]:
-    rows: Iterable[RowMapping] = connection.execute(
-        select(source).where(_polled(), source.c.state.not_in(_SPEAKING)).order_by(source.c.id)
-    ).mappings()
-    for row in rows:
-        since = row["last_success_at"] or row["created_at"]
-        if since < asked.until:
-            yield Gap(
-                source_id=row["id"],
-                name=row["name"],
-                since=since,
-                reason=row["reason"] or row["state"],
-            )

@@ -1,0 +1,150 @@
+"""WebSub subscriptions: which hubs push which feeds to us, and until when."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, or_, select, update
+
+from monitor.storage.engine import Database
+from monitor.storage.instants import EPOCH
+from monitor.storage.sealing import Sealer
+from monitor.storage.tables import source, subscription
+
+SECRET_BYTES = 32
+ASK_AGAIN = timedelta(hours=1)
+"""An answer that is on its way: a hub verifies within minutes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A subscription to be asked for: to whom, for what, and what it is to be signed with."""
+
+    id: int
+    source_id: int
+    callback: str
+    hub_url: str
+    topic: str
+    secret: str
+
+
+def claim_due(
+    database: Database, connection: Connection, sealer: Sealer, *, now: datetime, limit: int
+) -> list[Asking]:
+    """Return subscriptions to ask for now: new hubs, leases about to end, hubs that moved.
+
+    Each is not asked for again for an hour, whatever becomes of the answer.
+    """
+    _begin(database, connection, sealer, now=now, limit=limit)
+    rows = list(
+        connection.execute(
+            select(subscription)
+            .join(source, source.c.id == subscription.c.source_id)
+            .where(source.c.enabled, subscription.c.next_ask_at <= now)
+            .order_by(subscription.c.next_ask_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True, of=subscription)
+        ).mappings()
+    )
+    ids = [row["id"] for row in rows]
+    connection.execute(
+        update(subscription)
+        .where(subscription.c.id.in_(ids))
+        .values(next_ask_at=now + ASK_AGAIN, asked_at=now)
+    )
+    return [_asking(sealer, row) for row in rows]
+
+
+def _begin(
+    database: Database, connection: Connection, sealer: Sealer, *, now: datetime, limit: int
+) -> None:
+    """Make a row for every source whose feed names a hub it did not name before."""
+    moved = or_(
+        subscription.c.id.is_(None),
+        subscription.c.hub_url != source.c.hub_url,
+        subscription.c.topic != source.c.hub_topic,
+    )
+    new = connection.execute(
+        select(source.c.id, source.c.hub_url, source.c.hub_topic)
+        .outerjoin(subscription, subscription.c.source_id == source.c.id)
+        .where(source.c.enabled, source.c.hub_url.is_not(None), moved)
+        .limit(limit)
+    ).all()
+    for row in new:
+        callback = secrets.token_urlsafe(24)
+        fresh: dict[str, Any] = {
+            "callback": callback,
+            "hub_url": row.hub_url,
+            "topic": row.hub_topic,
+            "secret_sealed": sealer.seal(secrets.token_urlsafe(SECRET_BYTES), _place(callback)),
+            "state": "asked",
+            "reason": None,
+            "next_ask_at": EPOCH,
+            "lease_until": None,
+        }
+        insert = database.insert(subscription).values(source_id=row.id, **fresh)
+        connection.execute(insert.on_conflict_do_update(index_elements=["source_id"], set_=fresh))
+
+
+def _asking(sealer: Sealer, row: RowMapping) -> Asking:
+    return Asking(
+        id=row["id"],
+        source_id=row["source_id"],
+        callback=row["callback"],
+        hub_url=row["hub_url"],
+        topic=row["topic"],
+        secret=secret_of(sealer, row),
+    )
+
+
+def secret_of(sealer: Sealer, row: RowMapping) -> str:
+    """Return what the hub signs its pushes with; raises SealError under another key."""
+    return sealer.open(bytes(row["secret_sealed"]), _place(row["callback"]))
+
+
+def _place(callback: str) -> str:
+    return f"subscription:{callback}"
+
+
+def by_callback(connection: Connection, callback: str) -> RowMapping | None:
+    """Return the subscription that this address was made for."""
+    query = select(subscription).where(subscription.c.callback == callback)
+    return connection.execute(query).mappings().first()
+
+
+def of_source(connection: Connection, source_id: int) -> RowMapping | None:
+    """Return the subscription of a source."""
+    query = select(subscription).where(subscription.c.source_id == source_id)
+    return connection.execute(query).mappings().first()
+
+
+def change(connection: Connection, key: int, values: Mapping[str, Any]) -> None:
+    """Set columns of a subscription."""
+    connection.execute(update(subscription).where(subscription.c.id == key).values(**values))
+
+
+def count_push(connection: Connection, key: int, *, now: datetime) -> None:
+    """Note that the hub pushed something genuine."""
+    connection.execute(
+        update(subscription)
+        .where(subscription.c.id == key)
+        .values(last_push_at=now, pushes=subscription.c.pushes + 1)
+    )
+
+
+def pushed(connection: Connection, source_ids: Sequence[int], *, now: datetime) -> set[int]:
+    """Return which of these sources are pushed by a hub that has proven itself, at this moment."""
+    return set(
+        connection.scalars(
+            select(subscription.c.source_id).where(
+                subscription.c.source_id.in_(source_ids),
+                subscription.c.state == "active",
+                subscription.c.lease_until > now,
+                subscription.c.pushes > 0,
+            )
+        )
+    )

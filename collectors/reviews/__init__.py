@@ -1,0 +1,1 @@
+"""Reviews and ratings: pages with schema.org markup, and shops with an interface."""

@@ -1,0 +1,1 @@
+"""Sources by configuration: JSON interfaces and lists in HTML, described and not programmed."""

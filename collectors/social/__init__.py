@@ -1,0 +1,1 @@
+"""Public posts of networks and forums, one module a service."""

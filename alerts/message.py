@@ -78,7 +78,7 @@ def title_of(keyword_list: str, reason: SignalReason = SignalReason.BURST_NEGATI
 def body_of(
     change: Change,
     *,
-    keyword_list: str,
+    subject: str,
     counts: Mapping[str, object],
     explanation: Mapping[str, object],
     evidence: Sequence[Evidence],
@@ -88,8 +88,8 @@ def body_of(
 
     Keys and types are those of Standard Webhooks; times are RFC 3339 UTC. ``counts`` and
     ``explanation`` are those of the alert's latest signal (``counts_of``, ``explanation_of``), as
-    they were stored with it. A body that is too long first loses length of excerpts, then
-    evidence from the end.
+    they were stored with it. ``subject`` is the name of the keyword list, or of the source that the
+    alert is about. A body that is too long first loses length of excerpts, then evidence from the end.
     """
     if change.kind not in EVENT_TYPES:
         return None
@@ -98,7 +98,7 @@ def body_of(
     tries += [(shown[:count], _EXCERPTS[-1]) for count in range(len(shown) - 1, -1, -1)]
     head = {"type": EVENT_TYPES[change.kind], "timestamp": _rfc3339(change.at)}
     data = {
-        **_alert(change, keyword_list),
+        **_alert(change, subject),
         "counts": dict(counts),
         "evidence": [],
         "explanation": dict(explanation),
@@ -186,7 +186,7 @@ def _rounded(number: float | None) -> float | None:
     return None if number is None else round(number, 4)
 
 
-def _alert(change: Change, keyword_list: str) -> dict[str, object]:
+def _alert(change: Change, subject: str) -> dict[str, object]:
     alert = change.alert
     return {
         "alert_id": alert.id,
@@ -194,10 +194,19 @@ def _alert(change: Change, keyword_list: str) -> dict[str, object]:
         "state": alert.state.value,
         "tier": alert.tier.wire,
         "previous_tier": change.previous_tier.wire,
-        "keyword_list": {"id": alert.keyword_list_id, "name": cut(keyword_list, _LONGEST_TITLE)},
+        **_subject(change, subject),
         "title": cut(alert.title, _LONGEST_TITLE),
         "started_at": _rfc3339(alert.opened_at),
     }
+
+
+def _subject(change: Change, name: str) -> dict[str, object]:
+    """Return what the alert is about: a keyword list, else one source of ours or many."""
+    alert, name = change.alert, cut(name, _LONGEST_TITLE)
+    if alert.keyword_list_id:
+        return {"keyword_list": {"id": alert.keyword_list_id, "name": name}}
+    one = None if alert.source_id is None else {"id": alert.source_id, "name": name}
+    return {"keyword_list": None, "source": one}
 
 
 def _first_fitting(

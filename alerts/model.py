@@ -42,7 +42,10 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """An incident that people handle; grows by signals. ``sequence`` counts its events."""
+    """An incident that people handle; grows by signals. ``sequence`` counts its events.
+
+    An alert about sources of ours has keyword list 0, and the source's id where it is about one.
+    """
 
     id: int
     dedup_key: str
@@ -59,6 +62,7 @@ class Alert:
     closed_at: datetime | None = None
     deadline_at: datetime | None = None
     last_signal_at: datetime | None = None
+    source_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from analysis.query import (
     terms,
 )
 from analysis.text import fold
+from analysis.traditional import spellings
 from analysis.units import TOKEN_RUN, is_token_character
 
 _IN_FULL_TEXT: Final = (None, Field.TITLE)
@@ -175,6 +176,17 @@ class _Scan(Reading):
             rest = TOKEN_RUN.match(text, end)
             return start, rest.end() if rest else end
         return None if _is_token_character(text[end]) else (start, end)
+
+
+def literal_terms(lists: Sequence[KeywordList]) -> tuple[str, ...]:
+    """Return the folded text of every term of the lists that looks into texts, sorted.
+
+    A text that holds none of them matches no list: a filter for streams too broad to be read whole.
+    Terms are folded to simplified characters; each comes in its traditional spellings, too.
+    """
+    queries = (rule for at, one in enumerate(lists) for _, _, rule in _rules(at, one))
+    found = {term.text for query in queries for term in terms(query) if term.field in _IN_FULL_TEXT}
+    return tuple(sorted(spelling for text in found for spelling in spellings(text)))
 
 
 def _rules(position: int, keyword_list: KeywordList) -> list[tuple[int, int, Query]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
+from itertools import islice, product
 
 _HEADER = """\
 # Traditional characters and the simplified ones they fold to, one pair after the other.
@@ -15,6 +17,7 @@ _CONFIGURATIONS = ("t2s", "tw2s", "hk2s")
 # Where the word decides (瞭解 but 瞭望), OpenCC leaves a lone character as it is. For comparing,
 # the commoner reading serves, as it is applied to both sides. 么 is simplified already.
 _BY_WORD = {"瞭": "了", "藉": "借", "么": "么"}
+MOST_SPELLINGS = 32
 _BLOCKS = ((0x2E80, 0xA000), (0x20000, 0x32000))
 
 
@@ -23,6 +26,21 @@ def load() -> dict[str, str]:
     text = (files("analysis") / "data" / "traditional.txt").read_text(encoding="utf-8")
     pairs = "".join(line for line in text.splitlines() if not line.startswith("#"))
     return dict(zip(pairs[::2], pairs[1::2], strict=True))
+
+
+@cache
+def _variants() -> dict[str, str]:
+    """Return the traditional characters of each simplified one, joined."""
+    found: dict[str, str] = {}
+    for traditional, simplified in load().items():
+        found[simplified] = found.get(simplified, "") + traditional
+    return found
+
+
+def spellings(text: str) -> list[str]:
+    """Return ``text`` and its spellings with traditional characters, at most 32; ``text`` is simplified."""
+    choices = [char + _variants().get(char, "") for char in text]
+    return ["".join(chosen) for chosen in islice(product(*choices), MOST_SPELLINGS)]
 
 
 def derive() -> str:

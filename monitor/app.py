@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import socket
@@ -22,10 +23,16 @@ from monitor.http import GuardedClient
 from monitor.live import Live
 from monitor.pipeline.analyse import Analysing, analyse_batches
 from monitor.pipeline.analyst import Analyst, PoolAnalyst
-from monitor.pipeline.collect import Collector, Politeness
+from monitor.pipeline.collect import Collector
 from monitor.pipeline.dispatch import Dispatcher
 from monitor.pipeline.evaluate import Evaluator
+from monitor.pipeline.extractor import Extractor
+from monitor.pipeline.looks import Looking
+from monitor.pipeline.polite import Politeness
 from monitor.pipeline.rematch import Rematching, rematch_some
+from monitor.pipeline.visiting import Visiting
+from monitor.pipeline.watch import Watcher
+from monitor.pipeline.websub import Subscribing
 from monitor.scheduler import ticking
 from monitor.storage import deliveries, migrate, sources
 from monitor.storage.engine import Database
@@ -34,6 +41,8 @@ from monitor.worker import Loop, Worker
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from monitor.api.deps import Deps
 
 log = structlog.get_logger()
 
@@ -64,11 +73,16 @@ class App:
     sealer: Sealer
     live: Live = field(default_factory=Live)
     worker: Worker = field(default_factory=Worker)
+    visiting: Visiting = field(init=False)
     collector: Collector = field(init=False)
     analysing: Analysing = field(init=False)
     evaluator: Evaluator = field(init=False)
     dispatcher: Dispatcher = field(init=False)
     rematching: Rematching = field(init=False)
+    reader: Extractor = field(default_factory=Extractor)
+    looking: Looking = field(init=False)
+    watcher: Watcher = field(init=False)
+    subscribing: Subscribing = field(init=False)
     _open: AsyncExitStack = field(default_factory=AsyncExitStack)
     _loops: dict[str, Loop] = field(default_factory=dict)
     _owned: IO[str] | None = None
@@ -76,20 +90,32 @@ class App:
     def __post_init__(self) -> None:
         """Wire the steps to their edges."""
         settings = self.settings
+        self.visiting = self._visiting()
         self.collector = Collector(
             database=self.database,
             bus=self.bus,
-            http=self.http,
-            politeness=Politeness(
-                pause=timedelta(seconds=settings.host_pause_seconds),
-                is_exempt=partial(_is_allowed, settings),
-            ),
+            visiting=self.visiting,
+            politeness=self.visiting.turns.politeness,
             owner=f"{socket.gethostname()}:{os.getpid()}",
             clock=self.clock,
             wake=partial(self._wake, "collect"),
         )
         self.analysing = Analysing(
             database=self.database, analyst=self.analyst, clock=self.clock, told=self._stored
+        )
+        self.looking = Looking(analysing=self.analysing, visiting=self.visiting, reader=self.reader)
+        self.watcher = Watcher(
+            database=self.database,
+            clock=self.clock,
+            base_url=settings.base_url,
+            told=self._decided,
+        )
+        self.subscribing = Subscribing(
+            database=self.database,
+            http=self.http,
+            sealer=self.sealer,
+            clock=self.clock,
+            base_url=settings.public_url,
         )
         self.evaluator = Evaluator(
             database=self.database,
@@ -133,9 +159,12 @@ class App:
         roles = set(self.settings.roles)
         for name, role, step, idle in (
             ("collect", Role.COLLECT, self.collector.collect_due, TICK_SECONDS),
+            ("look", Role.COLLECT, self.looking.look, 2 * TICK_SECONDS),
             ("analyse", Role.ANALYSE, self.analyse, 0.05),
             ("alert", Role.ALERT, self.evaluator.evaluate, SWEEP_SECONDS),
             ("dispatch", Role.DISPATCH, self.dispatcher.dispatch_due, TICK_SECONDS),
+            ("watch", Role.HOUSEKEEPING, self.watcher.watch_sources, 10 * TICK_SECONDS),
+            ("websub", Role.HOUSEKEEPING, self.subscribing.subscribe, 30 * TICK_SECONDS),
             ("rematch", Role.HOUSEKEEPING, self.rematch, 2 * TICK_SECONDS),
         ):
             if role in roles:
@@ -152,6 +181,21 @@ class App:
         garbage.look_less_often()
         log.info("started", roles=[role.value for role in self.settings.roles])
 
+    def _visiting(self) -> Visiting:
+        settings = self.settings
+        politeness = Politeness(
+            pause=timedelta(seconds=settings.host_pause_seconds),
+            is_exempt=partial(_is_allowed, settings),
+        )
+        return Visiting.over(
+            database=self.database,
+            http=self.http,
+            politeness=politeness,
+            sealer=self.sealer,
+            clock=self.clock,
+            agent=settings.robots_agent,
+        )
+
     async def stop(self) -> None:
         """Stop claiming, let steps end, close everything. Safe to call after a failed start."""
         await self.worker.stop()
@@ -160,27 +204,34 @@ class App:
         await self._open.aclose()
         await self.bus.close()
         self.analyst.close()
+        await asyncio.to_thread(self.reader.close)
         self.database.close()
         if self._owned is not None:
             self._owned.close()
         log.info("stopped")
 
-    def web(self) -> FastAPI:
-        """Return the API and the pages over this process's edges."""
-        from monitor.api import application
+    def deps(self) -> Deps:
+        """Return what the routes need, from this process's edges."""
         from monitor.api.deps import Deps
-        from monitor.web import pages
 
-        deps = Deps(
+        return Deps(
             settings=self.settings,
             database=self.database,
             clock=self.clock,
             sealer=self.sealer,
             secret=self.secret,
             analysing=self.analysing,
+            visiting=self.visiting,
             http=self.http,
             live=self.live,
         )
+
+    def web(self) -> FastAPI:
+        """Return the API and the pages over this process's edges."""
+        from monitor.api import application
+        from monitor.web import pages
+
+        deps = self.deps()
         web = application.create(deps)
         pages.install(web, deps)
         return web

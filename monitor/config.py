@@ -101,6 +101,11 @@ class Settings(BaseSettings):
         return ZoneInfo(self.timezone)
 
     @property
+    def robots_agent(self) -> str:
+        """The name robots.txt knows us by: the product of the user agent."""
+        return self.user_agent.split("/")[0].split(" ")[0] or "Jianwei"
+
+    @property
     def base_url(self) -> str:
         """Where people reach this installation; links in alerts begin with it."""
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"

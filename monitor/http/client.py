@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
@@ -19,6 +20,7 @@ from monitor.http.addresses import PUBLIC_PORTS, AddressPolicy, IPNetwork
 from monitor.http.body import read_body
 from monitor.http.connect import GuardedConnector, Refusal, Resolve, resolve_by_system
 from monitor.http.errors import FetchError, Reason, RefusedAddress
+from monitor.http.streams import Session, lines_of, messages_of
 from monitor.http.trouble import reason_of
 from monitor.http.urls import checked_url, follow, headers_for_next_hop, is_literal
 
@@ -32,6 +34,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
 _TROUBLE = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, ValueError, OSError)
 _NO_BODY = frozenset({204, 304})
+_WEBSOCKET = re.compile(r"^ws(s?)://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +75,12 @@ class GuardedClient:
         self._resolve = resolve
         self._defaults = {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": "gzip"}
         self._transport: AiohttpTransport | None = None
+        self._session: Session | None = None
 
     async def __aenter__(self) -> Self:
         tls = httpx.create_ssl_context(trust_env=False)
         tls.load_default_certs(ssl.Purpose.SERVER_AUTH)  # the operator's own authorities
-        session = aiohttp.ClientSession(  # noqa: TID251  # the one place
+        session = self._session = aiohttp.ClientSession(  # noqa: TID251  # the one place
             connector=GuardedConnector(self._policy, self._resolve, tls),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -90,7 +94,7 @@ class GuardedClient:
     async def __aexit__(self, *_exc: object) -> None:
         if self._transport is not None:
             await self._transport.aclose()
-            self._transport = None
+            self._transport = self._session = None
 
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
         """Return the answer to a GET, following at most five redirects, each hop checked.
@@ -118,6 +122,45 @@ class GuardedClient:
         async with _wall(url, timeout):
             target = checked_url(url)
             return await self._once("POST", target, {**self._defaults, **(headers or {})}, body)
+
+    @asynccontextmanager
+    async def lines(
+        self, url: str, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[AsyncIterator[str]]:
+        """Open an answer that never ends and yield its lines; redirects are refused.
+
+        Raises:
+            RefusedAddress: the host is not one we connect to.
+            FetchError: no answer, or another status than 200.
+        """
+        asked = {**self._defaults, "Accept": "text/event-stream", "Accept-Encoding": "identity"}
+        with _refusals(url):
+            session, target = self._stream_to(url)
+            async with lines_of(session, target, {**asked, **(headers or {})}) as lines:
+                yield lines
+
+    @asynccontextmanager
+    async def messages(
+        self, url: str, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open a websocket (``ws://`` or ``wss://``) and yield its messages.
+
+        Raises:
+            RefusedAddress: the host is not one we connect to.
+            FetchError: no answer, or no websocket.
+        """
+        user_agent = {"User-Agent": self._defaults["User-Agent"]}
+        with _refusals(url):
+            session, target = self._stream_to(_WEBSOCKET.sub(r"http\1://", url, count=1))
+            async with messages_of(session, target, {**user_agent, **(headers or {})}) as messages:
+                yield messages
+
+    def _stream_to(self, url: str) -> tuple[Session, str]:
+        target = checked_url(url)
+        self._refuse_literal(target)
+        if self._session is None:
+            raise RuntimeError("GuardedClient is used outside of `async with`")
+        return self._session, str(target)
 
     async def _get(self, url: httpx.URL, headers: dict[str, str]) -> Reply:
         permanent = True
@@ -166,6 +209,14 @@ class GuardedClient:
         if self._transport is None:
             raise RuntimeError("GuardedClient is used outside of `async with`")
         return self._transport
+
+
+@contextmanager
+def _refusals(url: str) -> Iterator[None]:
+    try:
+        yield
+    except Refusal as refused:
+        raise RefusedAddress(url, str(refused)) from None
 
 
 def _with_history(reply: Reply, *, permanent: bool) -> Reply:

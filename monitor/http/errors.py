@@ -23,6 +23,7 @@ class Reason(StrEnum):
     TOO_MANY_REDIRECTS = "too_many_redirects"
     DOWNGRADE = "downgrade"
     PROTOCOL = "protocol"
+    REFUSED = "refused"
 
 
 _NEVER_HELPS = frozenset(
@@ -51,6 +52,7 @@ _SAID = {
     Reason.TOO_MANY_REDIRECTS: "跳转次数过多",
     Reason.DOWNGRADE: "拒绝从 https 跳转到 http",
     Reason.PROTOCOL: "不符合 HTTP 协议",
+    Reason.REFUSED: "服务器拒绝",
 }
 
 

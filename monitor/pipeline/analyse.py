@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -12,11 +12,12 @@ from sqlalchemy import Connection, RowMapping
 
 from analysis.model import Document
 from analysis.search import index_tokens
-from collectors.model import Outcome, Poll, Post, SourceState
+from collectors.model import Outcome, Poll, Post, SourceState, post_key
 from monitor.bus import Bus, Message
 from monitor.pipeline.analyst import Analyst, PoisonedBatch, Rules, RulesCache
 from monitor.pipeline.batches import unpack
-from monitor.storage import counters, posts, rollups, sources
+from monitor.pipeline.planning import looks_for
+from monitor.storage import counters, looks, post_metrics, posts, ratings, rhythms, rollups, sources
 from monitor.storage.engine import Database
 from monitor.storage.posts import Known
 from monitor.storage.rows import Understood
@@ -48,11 +49,22 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What came in (``seen``, by key), what of it was stored before, and the polls that brought it."""
+
+    there: Mapping[bytes, Known]
+    seen: Mapping[bytes, Post]
+    polls: Sequence[Poll]
+    origins: Mapping[int, Origin]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """The kind and name of the source a post came from."""
 
     kind: str
     name: str
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 async def analyse_batches(needs: Analysing, bus: Bus, *, wait: timedelta = FETCH_WAIT) -> int:
@@ -107,7 +119,7 @@ async def store_posts(
         fresh = [
             (key, post)
             for key, post in unique.items()
-            if key not in there or there[key].content_hash != post.content_hash
+            if key not in there or not there[key].is_repeated_by(post)
         ]
         documents = [_document(post, origins[post.source_id]) for _, post in fresh]
         read = await needs.analyst.understand(rules, documents) if documents else []
@@ -120,7 +132,8 @@ async def store_posts(
             )
             for (key, post), understanding in zip(fresh, read, strict=True)
         ]
-        stored = await asyncio.to_thread(_commit, needs, rules, understood, there, polls)
+        sighting = Sighting(there=there, seen=unique, polls=polls, origins=origins)
+        stored = await asyncio.to_thread(_commit, needs, rules, understood, sighting)
         if stored is not None:
             break  # else a keyword list was edited meanwhile: understand again, by the new rules
     if stored.created or stored.edited:
@@ -136,7 +149,7 @@ def _prepare(
         there = posts.known(connection, list(unique))
         wanted = {post.source_id for post in unique.values()}
         origins = {
-            row["id"]: Origin(kind=row["kind"], name=row["name"])
+            row["id"]: Origin(kind=row["kind"], name=row["name"], options=row["options"])
             for row in sources.by_ids(connection, sorted(wanted))
         }
     return rules, there, origins
@@ -156,11 +169,10 @@ def _commit(
     needs: Analysing,
     rules: Rules,
     items: Sequence[Understood],
-    there: Mapping[bytes, Known],
-    polls: Sequence[Poll],
+    sighting: Sighting,
 ) -> Stored | None:
     """Store everything in one transaction, or nothing (None) when the rules are no longer these."""
-    now = needs.clock()
+    now, there = needs.clock(), sighting.there
     deltas = rollups.Deltas()
     with needs.database.write() as connection:
         if items and counters.value(connection, counters.RULES) != rules.version:
@@ -169,11 +181,45 @@ def _commit(
         created = posts.insert(needs.database, connection, new, deltas, now=now)
         changed = _edits(connection, [item for item in items if item.key in there], there)
         posts.replace(needs.database, connection, changed, deltas, now=now)
-        sources.complete(connection, polls)
+        _note_facts(needs.database, connection, sighting, now)
+        fresh = [(created[item.key], item) for item in new if item.key in created]
+        fresh += [(post_id, item) for post_id, _, item in changed]
+        wishes = {key: origin.options for key, origin in sighting.origins.items()}
+        looks.plan(needs.database, connection, looks_for(fresh, wishes, now=now), now=now)
+        rhythms.note_arrivals(connection, _arrivals(new, created, now), now)
+        sources.complete(connection, sighting.polls)
         rollups.apply(connection, deltas, now=now)
     edited = {item.key: key for key, _, item in changed}
     known = {key: found.id for key, found in there.items()}
     return Stored(created=created, edited=edited, known=known)
+
+
+def _note_facts(
+    database: Database, connection: Connection, sighting: Sighting, now: datetime
+) -> None:
+    """Store what is no post: counts of known posts, what was deleted, what products are rated."""
+    counts = {
+        sighting.there[key].id: post.metrics
+        for key, post in sighting.seen.items()
+        if post.metrics and key in sighting.there
+    }
+    if counts:
+        post_metrics.note(database, connection, counts, now=now)
+    gone = [post_key(poll.source_id, name) for poll in sighting.polls for name in poll.deleted]
+    if gone:
+        posts.mark_deleted(connection, gone, now=now)
+    ratings.note(database, connection, sighting.polls)
+
+
+def _arrivals(
+    items: Iterable[Understood], created: Mapping[bytes, int], now: datetime
+) -> dict[int, list[datetime]]:
+    """Return when the posts that are really new were published, by source."""
+    arrivals: dict[int, list[datetime]] = {}
+    for item in items:
+        if item.key in created:
+            arrivals.setdefault(item.post.source_id, []).append(item.post.published_at or now)
+    return arrivals
 
 
 def _edits(

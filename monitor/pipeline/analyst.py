@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from sqlalchemy import Connection
 
+from analysis.match import literal_terms
 from analysis.model import Document, KeywordList, Understanding
 from analysis.understand import Understander
 from monitor import garbage
@@ -24,12 +26,17 @@ PER_TASK = 250
 KEPT_RULES = 2  # the whole set, and one list that is being matched again
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Rules:
     """All enabled keyword lists, under the version that changes with each edit."""
 
     version: int
     lists: tuple[KeywordList, ...]
+
+    @cached_property
+    def terms(self) -> tuple[str, ...]:
+        """The folded literal text of every alias and keyword: what any mention holds one of."""
+        return literal_terms(self.lists)
 
 
 class Analyst(Protocol):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
-from collectors.base import Http, collector_for
 from collectors.model import Outcome, Poll, SourceState
 from monitor.bus import Bus, BusFull, TooLargeForBus
 from monitor.pipeline.batches import pack
+from monitor.pipeline.polite import Politeness
+from monitor.pipeline.visiting import Visiting
 from monitor.storage import sources
 from monitor.storage.engine import Database
 from monitor.storage.sources import Claim
@@ -22,14 +23,6 @@ log = structlog.get_logger()
 AT_ONCE = 50
 DEEP = 6  # batches waiting: claim nothing more until they are stored
 GATHER_SECONDS = 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Politeness:
-    """How often one host may be asked; exempt hosts (the operator's own networks) as often as is due."""
-
-    pause: timedelta
-    is_exempt: Callable[[str], bool]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,7 +35,7 @@ class Collector:
 
     database: Database
     bus: Bus
-    http: Http
+    visiting: Visiting
     politeness: Politeness
     owner: str
     clock: Callable[[], datetime]
@@ -95,10 +88,7 @@ class Collector:
             )
 
     async def _visit(self, claim: Claim) -> None:
-        collector = collector_for(claim.source.kind)
-        poll = await collector.collect(
-            claim.source, slot=claim.slot, http=self.http, now=self.clock()
-        )
+        poll = await self.visiting.visit(claim)
         log.debug(
             "source polled",
             source_id=poll.source_id,

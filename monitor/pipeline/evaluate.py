@@ -22,6 +22,7 @@ from analysis.model import Signal, Tier
 from analysis.tiers import Recent, Spread
 from monitor.pipeline import notify
 from monitor.pipeline.notify import Facts
+from monitor.pipeline.unseen import Shares, Unseen
 from monitor.storage import alerts, keyword_lists, rollups
 from monitor.storage.engine import Database
 
@@ -48,6 +49,7 @@ class Evaluator:
     told: Callable[[], None] = lambda: None
     _looked_at: datetime | None = None
     _relearned: dict[int, datetime] = field(default_factory=dict)
+    _shares: Shares = field(default_factory=dict)
 
     async def evaluate(self) -> int:
         """Judge what is due now; returns how many dirty buckets were settled."""
@@ -62,11 +64,12 @@ class Evaluator:
         changes = 0
         with self.database.write() as connection:
             dirty = rollups.claim_dirty(connection, limit=AT_ONCE)
+            unseen = Unseen(connection=connection, now=now, shares=self._shares)
             due = set(dirty)
             if look_again:
                 due |= alerts.open_lists(connection)
             for list_id in sorted(due):
-                changes += self._judge(connection, list_id, dirty.get(list_id, ()), now)
+                changes += self._judge(connection, list_id, dirty.get(list_id, ()), now, unseen)
         if look_again:
             self._looked_at = now
         if changes:
@@ -78,13 +81,18 @@ class Evaluator:
             return rollups.is_anything_dirty(connection)
 
     def _judge(
-        self, connection: Connection, list_id: int, dirty: Collection[datetime], now: datetime
+        self,
+        connection: Connection,
+        list_id: int,
+        dirty: Collection[datetime],
+        now: datetime,
+        unseen: Unseen,
     ) -> int:
         row = keyword_lists.get(connection, list_id)
         if row is None or not row["enabled"]:
             return 0
-        baseline = self._baseline(connection, list_id, dirty, now)
-        recent = _recent(connection, list_id, now)
+        baseline = self._baseline(connection, list_id, dirty, now, unseen)
+        recent = _recent(connection, list_id, now, unseen)
         ladder = tiers.ladder_from(row["thresholds"])
         key = rules.dedup_key(list_id)
         open_alert = alerts.open_for(connection, key)
@@ -162,7 +170,12 @@ class Evaluator:
         )
 
     def _baseline(
-        self, connection: Connection, list_id: int, dirty: Collection[datetime], now: datetime
+        self,
+        connection: Connection,
+        list_id: int,
+        dirty: Collection[datetime],
+        now: datetime,
+        unseen: Unseen,
     ) -> Baseline:
         """Return the list's baseline, learned up to what has settled; stored when it moved."""
         until = burst.settled_until(now)
@@ -181,7 +194,8 @@ class Evaluator:
             utc_offset=now.astimezone(self.zone).utcoffset() or timedelta(0)
         )
         if since < until:
-            learned = burst.advance(learned, _counts(connection, list_id, since, until), since)
+            counts = _counts(connection, list_id, since, until)
+            learned = burst.advance(learned, unseen.mask(list_id, counts, since), since)
         alerts.save_baseline(self.database, connection, list_id, learned.to_bytes(), until)
         return learned
 
@@ -210,13 +224,14 @@ def _is_closed_by_machine(connection: Connection, closed: Alert) -> bool:
     return alerts.closed_by(connection, closed.id) == rules.SYSTEM
 
 
-def _recent(connection: Connection, list_id: int, now: datetime) -> Recent:
+def _recent(connection: Connection, list_id: int, now: datetime, unseen: Unseen) -> Recent:
     until = rollups.floor_bucket(now) + rollups.BUCKET
     start = until - tiers.RECENT
+    counts = _counts(connection, list_id, start, until)
     return Recent(
         keyword_list_id=list_id,
         start=start,
-        counts=_counts(connection, list_id, start, until),
+        counts=unseen.without_guesses(list_id, counts, start),
         spread_of=lambda since, end: _spread(connection, list_id, since, end),
     )
 

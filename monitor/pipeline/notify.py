@@ -11,11 +11,11 @@ from sqlalchemy import Connection, RowMapping, select
 
 from alerts import message
 from alerts.message import Evidence, Links
-from alerts.model import Change
+from alerts.model import Alert, Change
 from analysis.model import Tier
 from monitor.storage import alerts, deliveries
 from monitor.storage.engine import Database
-from monitor.storage.tables import keyword_list
+from monitor.storage.tables import keyword_list, source
 
 GRAVEST_FIRST = {Tier.RED: 0, Tier.ORANGE: 1, Tier.YELLOW: 2, Tier.BLUE: 3, Tier.NONE: 4}
 
@@ -57,7 +57,7 @@ def announce(
     page = f"{base_url}/?alert={alert_id}"
     body = message.body_of(
         told,
-        keyword_list=_name(connection, change.alert.keyword_list_id),
+        subject=_name(connection, change.alert),
         counts=facts.counts,
         explanation=facts.explanation,
         evidence=facts.evidence,
@@ -81,9 +81,16 @@ def announce(
     return alert_id
 
 
-def _name(connection: Connection, list_id: int) -> str:
-    name = connection.scalar(select(keyword_list.c.name).where(keyword_list.c.id == list_id))
-    return name or f"#{list_id}"
+def _name(connection: Connection, about: Alert) -> str:
+    """Return the name of the keyword list or the source; "" where the alert is about many sources."""
+    if about.keyword_list_id:
+        list_id = about.keyword_list_id
+        name = connection.scalar(select(keyword_list.c.name).where(keyword_list.c.id == list_id))
+        return name or f"#{list_id}"
+    if about.source_id is None:
+        return ""
+    name = connection.scalar(select(source.c.name).where(source.c.id == about.source_id))
+    return name or f"#{about.source_id}"
 
 
 def _stored(one: Evidence) -> dict[str, Any]:

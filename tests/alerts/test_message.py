@@ -107,7 +107,7 @@ def post(number, excerpt="电池起火", url="https://news.example/a"):
 def body(kind=EventKind.TIER_RAISED, evidence=(), signal=SIGNAL, alert=ALERT, name="乙牌"):
     return body_of(
         change(kind, alert),
-        keyword_list=name,
+        subject=name,
         counts=counts_of(signal) if signal else {},
         explanation=explanation_of(signal, BEIJING) if signal else {},
         evidence=evidence,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from analysis.model import Span
 from analysis.text import fold
-from analysis.traditional import derive, load
+from analysis.traditional import MOST_SPELLINGS, derive, load, spellings
 
 # Dense in what resizes: ligatures, squared units, combining marks, jamo, zero-width characters.
 LIVELY = st.text(
@@ -138,3 +138,12 @@ def test_the_bundled_table_leads_to_simplified_characters_in_one_step():
     chained = {char for char in pairs if fold(char).text != fold(pairs[char]).text}
 
     assert not chained
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("abc", ["abc"]), ("云雀", {"云雀", "雲雀"}), ("发", {"发", "發", "髮"})],
+)
+def test_a_simplified_term_is_spelt_in_traditional_characters_too(text, expected):
+    assert set(spellings(text)) >= set(expected)
+    assert len(spellings("发台后干里面系云雀汽车")) <= MOST_SPELLINGS

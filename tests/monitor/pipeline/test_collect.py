@@ -9,8 +9,11 @@ from sqlalchemy import func, select
 
 from monitor.bus import LocalBus
 from monitor.pipeline.analyse import analyse_batches
-from monitor.pipeline.collect import Collector, Politeness
+from monitor.pipeline.collect import Collector
+from monitor.pipeline.polite import Politeness
+from monitor.pipeline.visiting import Visiting
 from monitor.storage import sources
+from monitor.storage.sealing import Sealer
 from monitor.storage.tables import post
 
 FEED = (
@@ -65,7 +68,14 @@ def line(house):
             collector = Collector(
                 database=house.database,
                 bus=bus,
-                http=site,
+                visiting=Visiting.over(
+                    database=house.database,
+                    http=site,
+                    politeness=polite,
+                    sealer=Sealer(b"a secret of the tests"),
+                    clock=house.clock,
+                    agent="Jianwei",
+                ),
                 politeness=polite,
                 owner="t",
                 clock=house.clock,

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from collectors.model import Cursor, Outcome, Poll, SourceState
-from monitor.storage import sources
+from monitor.storage import hosts, sources
 from monitor.storage.instants import EPOCH
 from monitor.storage.tables import source
 
@@ -165,4 +165,4 @@ def test_unknown_names_become_push_sources_once(database, now):
     ],
 )
 def test_the_host_counts_with_its_port(url, expected):
-    assert sources.host_of(url) == expected
+    assert hosts.host_of(url) == expected

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, insert, update
 
 from collectors.model import SourceState
-from monitor.storage import keyword_lists, rollups, sources, trends
+from monitor.storage import blind_spots, keyword_lists, rollups, sources, trends
 from monitor.storage.engine import Database
 from monitor.storage.tables import source
 from monitor.storage.trends import MAX_POINTS, Group, TrendError
@@ -323,7 +323,8 @@ def test_a_trend_never_reads_the_mentions(database):
     assert not [
         text
         for text in statements
-        if "mention" in text or "post" in text.replace("posts_total", "")
+        if "mention" in text
+        or "post" in text.replace("posts_total", "").replace("last_post_at", "")
     ]
 
 
@@ -343,3 +344,45 @@ def test_a_trend_by_too_many_keywords_is_refused(sqlite_database):
     )
     with pytest.raises(TrendError, match="199 groups"):
         read(sqlite_database, axis, [key], Group.KEYWORD)
+
+
+def test_blind_spots_are_gaps_with_their_end_and_cause_also_when_they_are_over(database):
+    axis = trends.axis(NOON - timedelta(hours=6), NOON, bucket="1h", zone=SHANGHAI)
+    key = feed(database, "曾经失声", state=SourceState.OK, last_success_at=NOON)
+    row = {"source_id": key, "cause": "silence", "noticed_at": NOON, "reason": "太久没有新内容"}
+    spans = [(-20, -7), (-8, -5), (-3, -2), (0, 2)]
+    with database.write() as connection:
+        for since, until in spans:
+            blind_spots.open_many(
+                database, connection, [{**row, "since": NOON + timedelta(hours=since)}]
+            )
+            blind_spots.close_many(connection, [key], until=NOON + timedelta(hours=until))
+        blocked = {**row, "cause": "blocked", "since": NOON - timedelta(hours=1)}
+        blind_spots.open_many(database, connection, [blocked])
+    found = [
+        (
+            gap.name,
+            (gap.since - NOON) / timedelta(hours=1),
+            gap.until and gap.until < NOON,
+            gap.cause,
+        )
+        for gap in read(database, axis).gaps
+    ]
+    assert found == [
+        ("曾经失声", -8, True, "silence"),
+        ("曾经失声", -3, True, "silence"),
+        ("曾经失声", -1, None, "blocked"),
+    ]
+
+
+def test_a_source_in_trouble_with_an_open_blind_spot_is_one_gap(database):
+    axis = trends.axis(NOON - timedelta(hours=6), NOON, bucket="1h", zone=SHANGHAI)
+    since = NOON - timedelta(hours=2)
+    key = feed(database, "坏", state=SourceState.SILENT, last_success_at=NOON, last_post_at=since)
+    (gap,) = read(database, axis).gaps
+    assert (gap.since, gap.until, gap.cause) == (since, None, "silence")
+    row = {"source_id": key, "cause": "silence", "noticed_at": NOON, "reason": "r", "since": since}
+    with database.write() as connection:
+        blind_spots.open_many(database, connection, [row])
+    (gap,) = read(database, axis).gaps
+    assert (gap.since, gap.reason) == (since, "r")

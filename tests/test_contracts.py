@@ -20,6 +20,8 @@ def test_every_module_but_the_model_is_protected(package):
         if module.startswith(f"{package}.")
     }
     there = {f"{package}.{path.stem}" for path in (ROOT / package).glob("*.py")}
+    # a folder is protected with all that it holds
+    there |= {f"{package}.{path.parent.name}" for path in (ROOT / package).glob("*/__init__.py")}
     assert protected == there - {f"{package}.__init__", f"{package}.model"}
 
 

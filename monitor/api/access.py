@@ -36,7 +36,7 @@ class Require:
     ) -> Principal:
         """Return who is asking."""
         principal, row = authenticate(request, needs)
-        _take(request, request.app.state.rate_limit, principal.id)
+        take(request, request.app.state.rate_limit, principal.id)
         if row is not None:
             background.add_task(_note_use, needs, row)
         if not principal.allows(self.scope):
@@ -61,7 +61,7 @@ def authenticate(request: Request, needs: Deps) -> tuple[Principal, RowMapping |
     header = request.headers.get("authorization")
     found = _by_key(header, needs) if header is not None else _by_session(request, needs)
     if found is None:
-        _take(request, request.app.state.failure_limit, f"address:{_address(request)}")
+        take(request, request.app.state.failure_limit, f"address:{_address(request)}")
         raise Problem("bad-key", headers={"WWW-Authenticate": 'Bearer realm="jianwei"'})
     return found
 
@@ -91,7 +91,12 @@ def _by_session(request: Request, needs: Deps) -> tuple[Principal, None] | None:
     return principal, None
 
 
-def _take(request: Request, limit: RateLimit, name: str) -> None:
+def take(request: Request, limit: RateLimit, name: str) -> None:
+    """Take one token of a bucket; the answer tells what is left.
+
+    Raises:
+        Problem: 429, there is none.
+    """
     allowance = limit.take(name)
     request.state.headers = allowance.headers
     if allowance.is_exceeded:

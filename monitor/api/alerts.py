@@ -39,7 +39,7 @@ Reader = Annotated[Principal, Depends(require("read"))]
 Responder = Annotated[Principal, Depends(require("respond"))]
 States = Annotated[list[AlertState], Query(alias="state", max_length=MOST_VALUES)]
 COPIED = (
-    "id", "keyword_list_id", "state", "title", "opened_at", "updated_at", "sequence", "acknowledged_at",
+    "id", "source_id", "state", "title", "opened_at", "updated_at", "sequence", "acknowledged_at",
     "acknowledged_by", "assignee", "closed_at", "deadline_at", "last_signal_at", "counts", "evidence",
 )  # fmt: skip
 OF_EVENT = ("id", "alert_id", "sequence", "kind", "at", "actor", "reason")
@@ -221,11 +221,18 @@ def show(row: RowMapping | Mapping[str, Any]) -> dict[str, Any]:
     """Return an alert as the API gives it."""
     tier = Tier(row["tier"])
     return {name: row[name] for name in COPIED} | {
-        "keyword_list": {"id": row["keyword_list_id"], "name": row["keyword_list"] or ""},
+        "keyword_list_id": row["keyword_list_id"] or None,  # 0: about sources, of no list
+        "keyword_list": _list_of(row),
         "tier": tier.wire,
         "tier_rank": int(tier),
         "sentence": row["explanation"].get("sentence"),
     }
+
+
+def _list_of(row: RowMapping | Mapping[str, Any]) -> dict[str, Any] | None:
+    if not row["keyword_list_id"]:
+        return None
+    return {"id": row["keyword_list_id"], "name": row["keyword_list"] or ""}
 
 
 def show_event(event: RowMapping | Mapping[str, Any]) -> dict[str, Any]:

@@ -7,32 +7,39 @@ from fastapi import Depends, FastAPI
 import monitor
 from monitor.api import (
     alerts,
+    blind_spots,
     channels,
     deliveries,
     docs,
     feeds,
     health,
+    imports,
+    inlets,
     keyword_imports,
     keyword_lists,
     mentions,
     metrics,
     openapi,
+    opml,
     posts,
     problems,
+    sightings,
+    source_kinds,
     sources,
     stream,
     tokens,
     trends,
+    websub,
 )
 from monitor.api.deps import Deps
 from monitor.api.frame import BodyLimit, Frame, on_bug, refuse_unknown_parameters
 from monitor.api.limits import FAILURES_PER_MINUTE, RateLimit
 from monitor.api.repeats import Repeats
 
-# Each has a `router` with whole paths. Imports and exports come before `/keyword-lists/{key}`.
+# Each has a `router` with whole paths. Imports and exports come before `/keyword-lists/{key}` and `/sources/{key}`.
 RESOURCES = (
-    keyword_imports, keyword_lists, sources, posts, mentions, trends, alerts, channels, deliveries, tokens,
-    stream, feeds, metrics, health, docs,
+    keyword_imports, keyword_lists, source_kinds, opml, sources, blind_spots, posts, mentions, trends, alerts, channels, deliveries, tokens,
+    imports, inlets, sightings, stream, feeds, metrics, health, docs,
 )  # fmt: skip
 
 
@@ -54,6 +61,7 @@ def create(deps: Deps) -> FastAPI:
     openapi.install(app)
     for resource in RESOURCES:
         app.include_router(resource.router, dependencies=[Depends(refuse_unknown_parameters)])
+    app.include_router(websub.router)  # hubs may send parameters beyond the protocol's
     # the last one added is the outermost
     app.add_middleware(Repeats)
     app.add_middleware(BodyLimit)

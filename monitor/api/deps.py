@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from fastapi import Request
 
-from collectors.base import Http
+from collectors.base import Http, Reply
 from monitor.config import Settings
 from monitor.live import Live
 from monitor.pipeline.analyse import Analysing
-from monitor.pipeline.dispatch import Poster
+from monitor.pipeline.visiting import Visiting
 from monitor.storage.engine import Database
 from monitor.storage.sealing import Sealer
 
 
-class Outward(Http, Poster, Protocol):
+class Outward(Http, Protocol):
     """The guarded way out, for reading and for telling."""
+
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str] | None = None,
+        timeout: timedelta = ...,  # noqa: ASYNC109  # a port's parameter
+    ) -> Reply:
+        """Return the answer to a POST; a redirect is an answer."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +42,7 @@ class Deps:
     sealer: Sealer
     secret: bytes
     analysing: Analysing
+    visiting: Visiting
     http: Outward
     live: Live
 

@@ -21,6 +21,8 @@ BODY_BYTES = 1 << 20
 LARGE_BODIES: Mapping[str, int] = {
     "/api/v1/posts/batch": 10_000_000,
     "/api/v1/keyword-lists/import": 10_000_000,
+    "/api/v1/sources/import": 10_000_000,
+    "/api/v1/imports": 50_100_000,  # a file of 50 MB and the form around it
 }
 CONTENT_SECURITY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -86,7 +88,7 @@ def header_of(scope: Scope, name: bytes) -> str | None:
 
 
 class BodyLimit:
-    """Refuses bodies over the cap: 1 MiB, 10 MB for batches and imports. ASGI middleware."""
+    """Refuses bodies over the cap: 1 MiB, 10 MB for batches, 50 MB for files. ASGI middleware."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -22,12 +22,14 @@ MOST_ROWS = 5_000
 MOST_BYTES = 10_000_000
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 STARS = 5.0
+TEXTS = ("source", "external_id", "url", "title", "text", "product", "location", "parent_id")
 NDJSON = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 GZIP_WINDOW = zlib.MAX_WBITS | 16  # zlib's way to say "with a gzip header"
 
 Name = Annotated[str, Meta(max_length=500)]
 Address = Annotated[str, Meta(max_length=4_096)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Tag = Annotated[str, Meta(min_length=1, max_length=100)]
 Metric = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 
 
@@ -54,6 +56,10 @@ class PostRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     rating: Annotated[float, Meta(ge=0, le=STARS)] | None = None
     kind: PostKind | None = None
     lang: Annotated[str, Meta(pattern="^[A-Za-z0-9-]{0,20}$")] | None = None
+    product: Annotated[str, Meta(max_length=300)] | None = None
+    location: Annotated[str, Meta(max_length=200)] | None = None
+    parent_id: Annotated[str, Meta(max_length=2_000)] | None = None
+    tags: Annotated[list[Tag], Meta(max_length=20)] | None = None
 
 
 class Rejection(Exception):
@@ -180,13 +186,15 @@ def scheme_of(url: str) -> str:
 
 
 def _texts(row: PostRow) -> Iterable[tuple[str, str]]:
-    for name in ("source", "external_id", "url", "title", "text"):
+    for name in TEXTS:
         yield f"/{name}", getattr(row, name) or ""
     author = row.author or AuthorRow()
     for name in ("name", "handle", "url"):
         yield f"/author/{name}", getattr(author, name) or ""
     for name in row.metrics or ():
         yield "/metrics", name
+    for place, tag in enumerate(row.tags or ()):
+        yield f"/tags/{place}", tag
 
 
 def external_id_of(row: PostRow) -> str:
@@ -226,6 +234,10 @@ def to_post(row: PostRow, source_id: int, reading: Reading) -> Post:
         lang=row.lang,
         metrics={name: value for name, value in (row.metrics or {}).items() if value is not None},
         rating=rating / STARS if rating is not None and rating > 1 else rating,
+        product=row.product or None,
+        location=row.location or None,
+        parent_id=row.parent_id or None,
+        tags=tuple(row.tags or ()),
     )
 
 

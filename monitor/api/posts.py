@@ -35,14 +35,16 @@ from monitor.api.problems import MEDIA_TYPE, Problem, Wrong, invalid, not_found
 from monitor.api.schemas import Id
 from monitor.api.schemas_posts import (
     BatchAnswer,
+    MetricsOut,
     PostExplanation,
     PostOut,
     PostPage,
+    RevisionsOut,
     batch_body,
     row_body,
 )
 from monitor.auth import Principal
-from monitor.storage import reading
+from monitor.storage import post_metrics, posts, reading
 from monitor.storage.engine import Database
 from monitor.storage.reading import Filters, Order
 
@@ -60,7 +62,7 @@ UNREADABLE: dict[str, Any] = {
 }
 COPIED = (
     "id", "source_id", "source", "source_kind", "external_id", "kind", "url", "title", "text", "lang", "published_at",
-    "precision", "edited_at", "ingested_at", "metrics", "rating", "sentiment", "score", "confidence",
+    "precision", "edited_at", "ingested_at", "metrics", "rating", "deleted_at", "sentiment", "score", "confidence",
 )  # fmt: skip
 
 
@@ -219,6 +221,34 @@ def explain_post(key: Id, needs: Needs, _: Reader) -> Response:
     )
 
 
+@router.get(
+    "/{key}/metrics",
+    operation_id="list_post_metrics",
+    summary="Counts of a post over time",
+    responses={200: {"model": MetricsOut}},
+)
+def list_post_metrics(key: Id, needs: Needs, _: Reader) -> Response:
+    """Return likes, replies, views … each time they had changed, and how fast they grow."""
+    with needs.database.read() as connection:
+        _row(connection, key)
+        points = [dict(point) for point in post_metrics.history(connection, key)]
+    return Json({"post_id": key, "data": points, "velocity": post_metrics.velocity(points)})
+
+
+@router.get(
+    "/{key}/revisions",
+    operation_id="list_post_revisions",
+    summary="What a post said before it was edited",
+    responses={200: {"model": RevisionsOut}},
+)
+def list_post_revisions(key: Id, needs: Needs, _: Reader) -> Response:
+    """Return earlier titles and texts, oldest first."""
+    with needs.database.read() as connection:
+        _row(connection, key)
+        rows = [dict(row) for row in posts.revisions(connection, key)]
+    return Json({"post_id": key, "data": rows})
+
+
 def _stored(database: Database, key: int) -> RowMapping:
     with database.read() as connection:
         return _row(connection, key)
@@ -240,6 +270,7 @@ def show(row: RowMapping) -> dict[str, Any]:
     }
     return {name: row[name] for name in COPIED} | {
         "author": author,
+        "details": row["details"] or {},
         "risks": risks_of(row["risks"]),
     }
 

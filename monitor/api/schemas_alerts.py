@@ -80,8 +80,11 @@ class AlertOut(BaseModel):
     """An incident that people handle."""
 
     id: int
-    keyword_list_id: int
-    keyword_list: ListRef
+    keyword_list_id: int | None = Field(description="null: the alert is about sources of ours.")
+    keyword_list: ListRef | None
+    source_id: int | None = Field(
+        description="The source it is about; null: a list, or many sources."
+    )
     state: State
     tier: TierName
     tier_rank: int = Field(description="0 none … 4 red, to sort by.")

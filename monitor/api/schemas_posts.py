@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from collectors.model import PostKind
 from monitor.api.incoming import row_schema
 from monitor.api.schemas import Body
 
@@ -52,6 +53,50 @@ class AuthorOut(BaseModel):
     followers: int | None
 
 
+class DetailsOut(BaseModel):
+    """What only some posts have; the ids are external ids within the source."""
+
+    stars: dict[str, float] | None = Field(
+        default=None, description="The rating as published: value, best, worst."
+    )
+    product: str | None = None
+    parent_id: str | None = None
+    root_id: str | None = None
+    repost_of: str | None = None
+    location: str | None = None
+    tags: list[str] | None = None
+
+
+class MetricsPoint(BaseModel):
+    """Counts of a post as seen at one moment."""
+
+    at: datetime
+    metrics: dict[str, int]
+
+
+class MetricsOut(BaseModel):
+    """Counts of a post over time."""
+
+    post_id: int
+    data: list[MetricsPoint] = Field(description="Oldest first; one point for every change.")
+    velocity: dict[str, float] = Field(description="Growth an hour over the last two points.")
+
+
+class Revision(BaseModel):
+    """What a post said until an edit was seen."""
+
+    at: datetime = Field(description="When the edit was seen.")
+    title: str | None
+    text: str
+
+
+class RevisionsOut(BaseModel):
+    """Earlier words of a post."""
+
+    post_id: int
+    data: list[Revision] = Field(description="Oldest first.")
+
+
 class PostOut(BaseModel):
     """A post as stored."""
 
@@ -60,7 +105,7 @@ class PostOut(BaseModel):
     source: str = Field(description="Name of the source.")
     source_kind: str
     external_id: str
-    kind: Literal["article", "post", "comment", "review"]
+    kind: PostKind
     url: str | None
     title: str | None
     text: str
@@ -72,6 +117,8 @@ class PostOut(BaseModel):
     ingested_at: datetime
     metrics: dict[str, int]
     rating: float | None = Field(description="0…1")
+    details: DetailsOut = Field(description="What only some posts have.")
+    deleted_at: datetime | None = Field(description="When the source first said it is gone.")
     sentiment: Label
     score: float = Field(description="−1…1: P(positive) − P(negative)")
     confidence: float
@@ -225,12 +272,15 @@ class PointOut(BaseModel):
 
 
 class GapOut(BaseModel):
-    """A source that should speak and does not."""
+    """A source that should speak and does not: what is counted meanwhile is not all there was."""
 
     source_id: int
     name: str
     since: datetime
-    until: datetime | None
+    until: datetime | None = Field(description="null: it still does not speak.")
+    cause: str = Field(
+        description="silence, failing, blocked, rate_limited, recipe_broken, not_a_feed or gone."
+    )
     reason: str
 
 

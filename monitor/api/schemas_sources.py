@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -12,14 +11,13 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    model_validator,
 )
 
 from collectors.model import SourceState
 from monitor.api.schemas import Body, Name, absent, without_nul
 from monitor.http.errors import FetchError
 from monitor.http.urls import checked_url
-from monitor.storage.sources import host_of
+from monitor.storage.hosts import host_of
 
 LONGEST_URL = 2_000
 LONGEST_HOST = 300
@@ -40,12 +38,6 @@ def usable_url(text: str) -> str:
     return text
 
 
-def _known_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError(f"{name!r} 不是 IANA 时区,例如 Asia/Shanghai (no IANA time zone)")
-    return name
-
-
 Url = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=LONGEST_URL),
@@ -53,10 +45,24 @@ Url = Annotated[
     AfterValidator(usable_url),
 ]
 Interval = Annotated[int, Field(ge=60, le=86_400, description="Seconds between two visits.")]
-Zone = Annotated[
-    str, Field(max_length=60), AfterValidator(without_nul), AfterValidator(_known_zone)
+Kind = Annotated[
+    str,
+    StringConstraints(pattern="^[a-z][a-z0-9_]{0,19}$"),
+    Field(description="`push`, or a kind of `GET /source-kinds`."),
 ]
-Kind = Literal["feed", "push"]
+Options = Annotated[
+    dict[str, Any],
+    Field(description="Settings of the kind; their schema is in `GET /source-kinds`."),
+]
+SecretName = Annotated[str, StringConstraints(pattern="^[A-Za-z][A-Za-z0-9_]{0,39}$")]
+Secret = Annotated[str, Field(min_length=1, max_length=8_000), AfterValidator(without_nul)]
+Secrets = Annotated[
+    dict[SecretName, Secret | None],
+    Field(
+        max_length=20,
+        description="Tokens, passwords and cookies by name: sealed, never shown again. null takes one away.",
+    ),
+]
 SOURCE_EXAMPLE: dict[str, Any] = {
     "name": "汽车论坛 新帖",
     "kind": "feed",
@@ -67,14 +73,6 @@ SOURCE_EXAMPLE: dict[str, Any] = {
 }
 
 
-class OptionsIn(Body):
-    """Settings of the kind."""
-
-    timezone: Zone = Field(
-        default_factory=absent, description="What dates without a zone mean (IANA)."
-    )
-
-
 class SourceIn(Body):
     """A whole source; absent fields take their defaults."""
 
@@ -83,21 +81,12 @@ class SourceIn(Body):
     name: Name
     kind: Kind = "feed"
     url: Url | None = Field(
-        default=None, description="Required for a feed, absent for a push source."
+        default=None, description="May be left out where the kind has an address of its own."
     )
     interval_seconds: Interval = 300
-    options: OptionsIn = OptionsIn()
+    options: Options = Field(default={})
+    secrets: Secrets = Field(default={})
     enabled: bool = True
-
-    @model_validator(mode="after")
-    def _url_fits_kind(self) -> SourceIn:
-        if self.kind == "feed" and self.url is None:
-            raise ValueError("feed 数据源需要 url (a feed needs its url)")
-        if self.kind == "push" and self.url is not None:
-            raise ValueError(
-                "push 数据源没有 url,信息由 POST /posts/batch 送入 (a push source has no url)"
-            )
-        return self
 
 
 class SourcePatch(Body):
@@ -108,7 +97,8 @@ class SourcePatch(Body):
     name: Name = Field(default_factory=absent)
     url: Url = Field(default_factory=absent)
     interval_seconds: Interval = Field(default_factory=absent)
-    options: OptionsIn = Field(default_factory=absent)
+    options: Options = Field(default_factory=absent)
+    secrets: Secrets = Field(default_factory=absent)
     enabled: bool = Field(default_factory=absent)
 
 
@@ -121,9 +111,10 @@ class VisitIn(Body):
         }
     )
 
-    url: Url
-    kind: Literal["feed"] = Field(default="feed", description="Push sources are not visited.")
-    options: OptionsIn = OptionsIn()
+    url: Url | None = None
+    kind: Kind = "feed"
+    options: Options = Field(default={})
+    secrets: Secrets = Field(default={})
 
 
 class SourceOut(BaseModel):
@@ -133,7 +124,8 @@ class SourceOut(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "id": 4, **SOURCE_EXAMPLE, "version": 1, "state": "ok", "reason": None, "posts_total": 128,
+                    "id": 4, **SOURCE_EXAMPLE, "secrets": [], "version": 1, "state": "ok",
+                    "reason": None, "state_since": "2026-03-01T08:00:00Z", "posts_total": 128,
                     "created_at": "2026-03-01T08:00:00Z", "updated_at": "2026-03-01T08:00:00Z",
                 }
             ]
@@ -146,29 +138,15 @@ class SourceOut(BaseModel):
     url: str | None
     interval_seconds: int
     options: dict[str, Any]
+    secrets: list[str] = Field(description="Names of the secrets that are set.")
     enabled: bool
     version: int
     state: SourceState
     reason: str | None
+    state_since: datetime | None
     posts_total: int
     created_at: datetime
     updated_at: datetime
-
-
-class HealthOut(BaseModel):
-    """How a source is: every state but ok has its reason."""
-
-    id: int
-    enabled: bool
-    state: SourceState
-    reason: str | None
-    last_polled_at: datetime | None
-    last_success_at: datetime | None
-    last_status: int | None
-    next_due_at: datetime | None
-    error_count: int
-    posts_total: int
-    posts_24h: int = Field(description="Posts published in the last 24 hours.")
 
 
 class VisitedPost(BaseModel):
@@ -182,6 +160,9 @@ class VisitedPost(BaseModel):
     author: dict[str, Any]
     published_at: datetime
     precision: str
+    metrics: dict[str, int]
+    rating: float | None
+    product: str | None
     lang: str
     sentiment: dict[str, Any]
     risks: list[str]
@@ -196,7 +177,73 @@ class VisitOut(BaseModel):
     status: int | None
     posts_found: int
     dropped: int
+    deleted: int = Field(description="Posts the source says are gone.")
+    ratings: list[dict[str, Any]] = Field(description="What products are rated all in all.")
+    unmapped: list[str] = Field(description="Recipes: names in the answer that no field uses.")
+    missing: list[str] = Field(description="Recipes: fields that found nothing.")
+    sample: str | None = Field(description="Recipes: the beginning of what came back.")
     data: list[VisitedPost]
+
+
+class KindOut(BaseModel):
+    """A kind of source, and how it is set."""
+
+    kind: str
+    title: str
+    default_url: str | None
+    secrets: list[str]
+    obeys_robots: bool
+    options_schema: dict[str, Any] = Field(description="JSON Schema of `options`.")
+
+
+PresetName = Annotated[str, StringConstraints(pattern="^[a-z0-9_-]{1,60}$")]
+Parameter = Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(without_nul)]
+
+
+class PresetIn(Body):
+    """What a preset is filled in with."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"parameters": {"base": "http://127.0.0.1:4444"}}]}
+    )
+
+    parameters: dict[SecretName, Parameter] = Field(default={})
+
+
+class PresetOut(BaseModel):
+    """A recipe for a well-known address."""
+
+    name: str
+    title: str
+    title_en: str
+    kind: str
+    parameters: list[str]
+    secrets: list[str]
+    interval_seconds: int
+    note: str
+
+
+class FilledOut(BaseModel):
+    """A preset with its parameters: add a name, and it is the body of `POST /sources`."""
+
+    kind: str
+    url: str
+    options: dict[str, Any]
+    interval_seconds: int
+
+
+class RatingOut(BaseModel):
+    """What all reviewers together gave a product at one moment."""
+
+    at: datetime
+    product: str
+    name: str | None
+    url: str | None
+    value: float
+    best: float
+    worst: float
+    normalised: float | None = Field(description="0…1; null outside of its own scale.")
+    count: int | None = Field(description="Ratings behind the value; null where it is not told.")
 
 
 class PollOut(BaseModel):

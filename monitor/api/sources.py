@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -15,35 +16,39 @@ from collectors.model import SourceKind, SourceState
 from monitor.api.access import require
 from monitor.api.answers import Json, Page, Row, check_if_match, created, page_of, single
 from monitor.api.deps import Deps, deps
+from monitor.api.filters import Bounds
 from monitor.api.keyword_lists import name_taken
 from monitor.api.problems import Problem, invalid, not_found
 from monitor.api.schemas import Id, page_model
+from monitor.api.schemas_health import SourceHealthOut
 from monitor.api.schemas_sources import (
-    HealthOut,
     PollOut,
+    RatingOut,
     SourceIn,
     SourceOut,
     SourcePatch,
     VisitIn,
     VisitOut,
 )
+from monitor.api.source_health import show_health
+from monitor.api.source_kinds import address_of, checked_options, checked_secrets
 from monitor.api.visiting import visit
 from monitor.auth import Principal
-from monitor.storage import locks, source_health, sources
+from monitor.storage import locks, ratings, secrets_of_sources, sources
+from monitor.storage.hosts import host_of
+from monitor.storage.instants import EPOCH
 from monitor.storage.tables import source
 
 router = APIRouter(prefix="/api/v1/sources", tags=["sources"])
 Needs = Annotated[Deps, Depends(deps)]
 Reader = Annotated[Principal, Depends(require("read"))]
 Admin = Annotated[Principal, Depends(require("admin"))]
+RATING = ("at", "product", "name", "url", "value", "best", "worst", "normalised", "count")
+MOST_RATINGS = 5_000
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 SHOWN = (
-    "id", "name", "kind", "interval_seconds", "options", "enabled", "version", "state", "reason", "posts_total",
-    "created_at", "updated_at",
-)  # fmt: skip
-HEALTH = (
-    "id", "enabled", "state", "reason", "last_polled_at", "last_success_at", "last_status", "error_count",
-    "posts_total",
+    "id", "name", "kind", "interval_seconds", "options", "enabled", "version", "state", "reason", "state_since",
+    "posts_total", "created_at", "updated_at",
 )  # fmt: skip
 
 
@@ -57,7 +62,7 @@ def list_sources(needs: Needs, _: Reader, page: Page) -> Response:
     """Return the sources by id."""
     with needs.database.read() as connection:
         rows = sources.page(connection, after=page.after_id or 0, limit=page.limit + 1)
-    return page_of(rows, page.limit, show)
+    return page_of(rows, page.limit, partial(show, needs))
 
 
 @router.post(
@@ -68,18 +73,19 @@ def list_sources(needs: Needs, _: Reader, page: Page) -> Response:
     responses={201: {"model": SourceOut}},
 )
 def create_source(body: SourceIn, request: Request, needs: Needs, _: Admin) -> Response:
-    """Create a source; a feed is due at once."""
-    values = _columns(body)
+    """Create a source; one that is visited is due at once."""
+    values, secrets = columns(body), checked_secrets(body.kind, body.secrets)
     if body.kind == "push":
         values |= {"state": SourceState.OK.value, "next_due_at": NEVER}
     try:
         with needs.database.write() as connection:
             key = sources.create(connection, values, now=needs.clock())
+            secrets_of_sources.change(connection, needs.sealer, key, secrets)
             row = found(sources.get(connection, key), key)
     except IntegrityError as error:
         raise name_taken(body.name) from error
     needs.live.notify()
-    return created(request, key, show(row), row["version"])
+    return created(request, key, show(needs, row), row["version"])
 
 
 @router.post(
@@ -103,7 +109,7 @@ def get_source(key: Id, request: Request, needs: Needs, _: Reader) -> Response:
     """Return one source with its ETag."""
     with needs.database.read() as connection:
         row = found(sources.get(connection, key), key)
-    return single(request, show(row), row["version"])
+    return single(request, show(needs, row), row["version"])
 
 
 @router.put(
@@ -113,8 +119,9 @@ def get_source(key: Id, request: Request, needs: Needs, _: Reader) -> Response:
     responses={200: {"model": SourceOut}},
 )
 def replace_source(key: Id, body: SourceIn, request: Request, needs: Needs, _: Admin) -> Response:
-    """Replace the settings of a source; absent fields take their defaults, the kind must stay."""
-    return _change(key, _columns(body), request, needs)
+    """Replace the settings of a source; absent fields take their defaults, kind and secrets stay."""
+    secrets = body.secrets if "secrets" in body.model_fields_set else {}
+    return _change(key, {**columns(body), "secrets": secrets}, request, needs)
 
 
 @router.patch(
@@ -175,19 +182,31 @@ def poll_source(key: Id, needs: Needs, _: Admin) -> Response:
     "/{key:int}/health",
     operation_id="get_source_health",
     summary="How a source is",
-    responses={200: {"model": HealthOut}},
+    responses={200: {"model": SourceHealthOut}},
 )
 def get_source_health(key: Id, needs: Needs, _: Reader) -> Response:
     """Return state, reason, times and counts: the silence of a source is never shown as calm."""
-    now = needs.clock()
     with needs.database.read() as connection:
         row = found(sources.get(connection, key), key)
-        recent = source_health.posts_between(connection, key, now - timedelta(hours=24), now)
-    is_visited = row["kind"] != SourceKind.PUSH and row["enabled"]
-    return Json(
-        {name: row[name] for name in HEALTH}
-        | {"next_due_at": row["next_due_at"] if is_visited else None, "posts_24h": recent}
-    )
+        return Json(show_health(connection, row, needs.clock()))
+
+
+@router.get(
+    "/{key:int}/ratings",
+    operation_id="list_ratings",
+    summary="Ratings of a source's products over time",
+    responses={200: {"model": page_model(RatingOut)}},
+)
+def list_ratings(key: Id, needs: Needs, _: Reader, bounds: Bounds) -> Response:
+    """Return up to 5,000 points, oldest first; a rating that stayed the same is not repeated."""
+    since, until = bounds
+    with needs.database.read() as connection:
+        found(sources.get(connection, key), key)
+        rows = ratings.series(
+            connection, key, since or EPOCH, until or NEVER, limit=MOST_RATINGS + 1
+        )
+    shown = [{name: row[name] for name in RATING} for row in rows[:MOST_RATINGS]]
+    return Json({"data": shown, "next_cursor": None, "has_more": len(rows) > MOST_RATINGS})
 
 
 def _change(key: int, values: dict[str, Any], request: Request, needs: Deps) -> Response:
@@ -197,12 +216,15 @@ def _change(key: int, values: dict[str, Any], request: Request, needs: Deps) -> 
             locks.hold(connection, source, key)
             row = found(sources.get(connection, key), key)
             check_if_match(request, row["version"])
-            sources.change(connection, key, _changes(row, values, now), now=now)
+            secrets = checked_secrets(row["kind"], values.pop("secrets", {}))
+            secrets_of_sources.change(connection, needs.sealer, key, secrets)
+            changes = _changes(row, values, now) | ({"next_due_at": now} if secrets else {})
+            sources.change(connection, key, changes, now=now)
             row = found(sources.get(connection, key), key)
     except IntegrityError as error:
         raise name_taken(values.get("name", "")) from error
     needs.live.notify()
-    return single(request, show(row), row["version"])
+    return single(request, show(needs, row), row["version"])
 
 
 def _changes(row: RowMapping, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -212,10 +234,11 @@ def _changes(row: RowMapping, values: Mapping[str, Any], now: datetime) -> dict[
             "#/kind", "数据源的类型不能更改,请新建一个 (the kind cannot change: create another)"
         )
     changes = dict(values)
+    if "options" in changes:
+        changes["options"] = checked_options(row["kind"], changes["options"])
     if "url" in changes:
-        if row["kind"] == SourceKind.PUSH and changes["url"]:
-            raise invalid("#/url", "push 数据源没有 url (a push source has no url)")
-        changes["host"] = sources.host_of(changes["url"])
+        changes["url"] = address_of(row["kind"], changes["url"])
+        changes["host"] = host_of(changes["url"])
         if changes["url"] == row["url"]:
             del changes["url"]
     interval = changes.get("interval_seconds", row["interval_seconds"])
@@ -224,15 +247,20 @@ def _changes(row: RowMapping, values: Mapping[str, Any], now: datetime) -> dict[
     return changes
 
 
-def _columns(body: SourceIn) -> dict[str, Any]:
-    url = body.url or ""
+def columns(body: SourceIn) -> dict[str, Any]:
+    """Return the columns of a new source, checked by the collector of its kind.
+
+    Raises:
+        Problem: 422, what is wrong and where.
+    """
+    url = address_of(body.kind, body.url)
     return {
         "name": body.name,
         "kind": body.kind,
         "url": url,
-        "host": sources.host_of(url),
+        "host": host_of(url),
         "interval_seconds": body.interval_seconds,
-        "options": body.options.model_dump(exclude_unset=True),
+        "options": checked_options(body.kind, body.options),
         "enabled": body.enabled,
     }
 
@@ -248,6 +276,9 @@ def found(row: RowMapping | None, key: int) -> RowMapping:
     return row
 
 
-def show(row: Row) -> dict[str, Any]:
-    """Return a source as the API shows it; a push source has no address."""
-    return {name: row[name] for name in SHOWN} | {"url": row["url"] or None}
+def show(needs: Deps, row: Row) -> dict[str, Any]:
+    """Return a source as the API shows it: of its secrets the names, of a push source no address."""
+    return {name: row[name] for name in SHOWN} | {
+        "url": row["url"] or None,
+        "secrets": secrets_of_sources.names(needs.sealer, row["id"], row["secrets_sealed"]),
+    }

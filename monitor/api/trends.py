@@ -125,7 +125,8 @@ def _show(found: Trend) -> dict[str, Any]:
                 "source_id": gap.source_id,
                 "name": gap.name,
                 "since": gap.since,
-                "until": None,
+                "until": gap.until,
+                "cause": gap.cause,
                 "reason": gap.reason,
             }
             for gap in found.gaps

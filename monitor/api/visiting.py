@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from analysis.model import Document, Understanding
-from collectors.base import collector_for
-from collectors.model import Poll, Post, Precision, Source, SourceKind
+from collectors.model import Post, Precision, ProductRating, Source
+from collectors.recipes.rehearsal import Rehearsal
 from monitor.api.deps import Deps
 from monitor.api.schemas_sources import VisitIn
+from monitor.api.source_kinds import address_of, checked_options, checked_secrets
 from monitor.pipeline.analyst import Rules
 
 SHOWN_POSTS = 5
@@ -19,22 +20,22 @@ NAME = "test"
 
 async def visit(needs: Deps, wanted: VisitIn) -> dict[str, Any]:
     """Return the state, its reason, and the first five posts as they would be stored."""
-    kind = SourceKind(wanted.kind)
+    secrets = checked_secrets(wanted.kind, wanted.secrets)
     source = Source(
         id=0,
         name=NAME,
-        kind=kind,
-        url=wanted.url,
+        kind=wanted.kind,
+        url=address_of(wanted.kind, wanted.url),
         interval=timedelta(minutes=5),
-        options=wanted.options.model_dump(exclude_unset=True),
+        options=checked_options(wanted.kind, wanted.options),
+        secrets={name: value for name, value in secrets.items() if value is not None},
     )
-    now = needs.clock()
-    poll = await collector_for(kind).collect(source, slot=now, http=needs.http, now=now)
-    shown = poll.posts[:SHOWN_POSTS]
+    rehearsal = await needs.visiting.rehearse(source)
+    shown = rehearsal.poll.posts[:SHOWN_POSTS]
     understood = await _understand(needs, shown)
-    return _answer(
-        poll, [_post(post, read, now) for post, read in zip(shown, understood, strict=True)]
-    )
+    now = needs.clock()
+    posts = [_post(post, read, now) for post, read in zip(shown, understood, strict=True)]
+    return _answer(rehearsal, posts)
 
 
 async def _understand(needs: Deps, posts: tuple[Post, ...]) -> list[Understanding]:
@@ -59,15 +60,29 @@ def _document(post: Post) -> Document:
     )
 
 
-def _answer(poll: Poll, posts: list[dict[str, Any]]) -> dict[str, Any]:
+def _answer(rehearsal: Rehearsal, posts: list[dict[str, Any]]) -> dict[str, Any]:
+    poll = rehearsal.poll
     return {
         "state": poll.state.value,
         "reason": poll.reason,
         "status": poll.status,
         "posts_found": len(poll.posts),
         "dropped": poll.dropped,
+        "deleted": len(poll.deleted),
+        "ratings": [_rating(one) for one in poll.ratings],
+        "unmapped": list(rehearsal.unmapped),
+        "missing": list(rehearsal.missing),
+        "sample": rehearsal.sample,
         "data": posts,
     }
+
+
+def _rating(one: ProductRating) -> dict[str, Any]:
+    stars = one.stars
+    return {
+        "product": one.product, "name": one.name, "value": stars.value, "best": stars.best,
+        "worst": stars.worst, "normalised": stars.normalised, "count": one.count,
+    }  # fmt: skip
 
 
 def _post(post: Post, read: Understanding, now: datetime) -> dict[str, Any]:
@@ -85,6 +100,9 @@ def _post(post: Post, read: Understanding, now: datetime) -> dict[str, Any]:
         },
         "published_at": post.published_at or now,
         "precision": precision.value,
+        "metrics": dict(post.metrics),
+        "rating": post.rating,
+        "product": post.product,
         "lang": read.lang,
         "sentiment": {
             "label": read.sentiment.label.value,

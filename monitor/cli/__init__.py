@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from monitor import __version__
-from monitor.cli import admin, service, texts
+from monitor.cli import admin, service, sources, texts
 
 app = typer.Typer(
     name="monitor",
@@ -17,6 +17,7 @@ app = typer.Typer(
 service.register(app)
 texts.register(app)
 admin.register(app)
+sources.register(app)
 
 
 @app.command("version")

@@ -1,36 +1,21 @@
-"""Commands that change or show an installation: sources, channels, keys, import, settings."""
+"""Commands that change or show an installation: channels, keys, import, settings."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import secrets as random_secrets
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from monitor.cli.frame import JSON_OPTION, explained, opened, show
 from monitor.cli.texts import STDIN, Failed
-
-if TYPE_CHECKING:
-    from monitor.app import App
-
-JSON_OPTION = typer.Option("--json", help="以 JSON 输出 · print JSON")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("ingest")(ingest)
-    source = typer.Typer(help="数据源 · sources", no_args_is_help=True)
-    source.command("add")(add_source)
-    source.command("list")(list_sources)
-    source.command("test")(test_source)
-    source.command("poll")(poll_source)
-    app.add_typer(source, name="source")
     channel = typer.Typer(help="预警渠道 · channels", no_args_is_help=True)
     channel.command("add")(add_channel)
     channel.command("list")(list_channels)
@@ -45,138 +30,42 @@ def register(app: typer.Typer) -> None:
     app.add_typer(config, name="config")
 
 
-@contextmanager
-def opened() -> Iterator[App]:
-    """The installation of the environment, its database up to date, beside a running service or not."""
-    from monitor.app import build
-    from monitor.config import SettingsError, load
-    from monitor.storage import migrate
-
-    try:
-        app = build(load())
-    except SettingsError as error:
-        raise Failed(str(error)) from error
-    try:
-        if app.database.is_sqlite:
-            migrate.upgrade(app.database)
-        yield app
-    finally:
-        app.database.close()
-
-
-def ingest(
+def ingest(  # noqa: PLR0913, PLR0917  # one parameter an option
     file: Annotated[
-        Path, typer.Argument(help='CSV 或 JSON 行;"-" 读标准输入(JSON 行) · CSV or JSON lines')
+        Path,
+        typer.Argument(
+            help='CSV、TSV、XLSX 或 JSON 行;"-" 读标准输入 · CSV, TSV, XLSX or JSON lines'
+        ),
     ] = STDIN,
+    mapping: Annotated[
+        str,
+        typer.Option(
+            "--map",
+            help='列映射,JSON 或文件,例如 {"text": "内容"};缺省时按表头猜测 · JSON or a file of it',
+        ),
+    ] = "",
+    source: Annotated[str, typer.Option(help="所有行的数据源名称 · the source of all rows")] = "",
+    kind: Annotated[str, typer.Option(help="article, post, comment, review")] = "",
+    timezone: Annotated[
+        str, typer.Option(help="无时区时间的时区 · zone of times without one")
+    ] = "",
+    rating_best: Annotated[int, typer.Option(help="评分满分 · top of the scale", max=100)] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="只说会怎样,不写入 · store nothing")
+    ] = False,
     json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """导入信息,逐行给出结果,好行保留 · Import posts; each line gets an answer, good lines are kept."""
-    from monitor.cli.intake import import_file
+    """导入信息,逐行给出结果,好行保留;同一文件重复导入不会重复 · Import posts; each line gets an answer."""
+    from monitor.cli.intake import Wish, ingest_file
 
+    wish = Wish(
+        mapping=mapping, source=source, kind=kind, timezone=timezone, rating_best=rating_best,
+        dry_run=dry_run, as_json=json,
+    )  # fmt: skip
     with opened() as app:
-        outcome = asyncio.run(import_file(app, file, as_json=json))
-    if outcome.rejected:
+        rejected = ingest_file(app, file, wish)
+    if rejected:
         raise typer.Exit(1)
-
-
-def add_source(
-    url: Annotated[str, typer.Argument(help="RSS、Atom 或 JSON Feed 地址 · address of a feed")],
-    name: Annotated[str, typer.Option(help="名称 · name")] = "",
-    interval: Annotated[int, typer.Option(help="间隔秒数 · seconds between visits")] = 300,
-    timezone: Annotated[
-        str, typer.Option(help="无时区日期的时区 · zone of dates without one")
-    ] = "",
-) -> None:
-    """添加数据源 · Add a source; it is visited at once by the running service."""
-    from pydantic import ValidationError
-    from sqlalchemy.exc import IntegrityError
-
-    from monitor.api.schemas_sources import SourceIn
-    from monitor.storage import sources
-
-    options = {"timezone": timezone} if timezone else {}
-    given = {"name": name or url, "url": url, "interval_seconds": interval, "options": options}
-    try:
-        body = SourceIn.model_validate(given)
-    except ValidationError as error:
-        raise Failed(_explained(error)) from error
-    values = {
-        "name": body.name, "kind": body.kind, "url": url, "host": sources.host_of(url),
-        "interval_seconds": body.interval_seconds, "options": options, "enabled": True,
-    }  # fmt: skip
-    with opened() as app, app.database.write() as connection:
-        try:
-            key = sources.create(connection, values, now=app.clock())
-        except IntegrityError as error:
-            raise Failed(f"已有同名数据源 {body.name!r} · a source of this name exists") from error
-    print(f"已添加 · added source {key}: {body.name}")
-
-
-def list_sources(json: Annotated[bool, JSON_OPTION] = False) -> None:
-    """列出数据源与状态 · List sources and their states."""
-    from monitor.storage import sources
-
-    names = (
-        "id",
-        "name",
-        "kind",
-        "url",
-        "state",
-        "reason",
-        "last_success_at",
-        "next_due_at",
-        "posts_total",
-    )
-    with opened() as app, app.database.read() as connection:
-        rows = [
-            {name: row[name] for name in names}
-            for row in sources.page(connection, after=0, limit=10_000)
-        ]
-    _show(rows, as_json=json)
-
-
-def test_source(url: Annotated[str, typer.Argument(help="地址 · address")]) -> None:
-    """抓取一次并显示前五条 · Fetch once and show the first five posts as they would be stored."""
-    from datetime import timedelta
-
-    from collectors.base import collector_for
-    from collectors.model import Source, SourceKind
-
-    async def fetch(app: App) -> list[dict[str, Any]]:
-        probe = Source(id=0, name=url, kind=SourceKind.FEED, url=url, interval=timedelta(minutes=5))
-        async with app.http as http:
-            now = app.clock()
-            poll = await collector_for(probe.kind).collect(probe, slot=now, http=http, now=now)
-        print(
-            f"状态 state: {poll.state.value}  {poll.reason or ''}  {len(poll.posts)} 条 posts",
-            file=sys.stderr,
-        )
-        return [
-            {
-                "published_at": post.published_at,
-                "title": post.title,
-                "text": post.text[:200],
-                "url": post.url,
-            }
-            for post in poll.posts[:5]
-        ]
-
-    with opened() as app:
-        _show(asyncio.run(fetch(app)), as_json=True)
-
-
-test_source.__test__ = False  # type: ignore[attr-defined]  # a command, whatever its name suggests
-
-
-def poll_source(source_id: Annotated[int, typer.Argument(help="编号 · id")]) -> None:
-    """立即抓取 · Make a source due at once."""
-    from monitor.storage import sources
-
-    with opened() as app, app.database.write() as connection:
-        if sources.get(connection, source_id) is None:
-            raise Failed(f"没有数据源 {source_id} · there is no such source")
-        sources.poll_now(connection, source_id, now=app.clock())
-    print("已排队 · queued")
 
 
 def add_channel(
@@ -199,7 +88,7 @@ def add_channel(
             {"name": name, "url": url, "min_tier": min_tier, "secret": used}
         )
     except ValidationError as error:
-        raise Failed(_explained(error)) from error
+        raise Failed(explained(error)) from error
     tier = int(Tier.parse(min_tier))
     values = {"name": body.name, "kind": "webhook", "min_tier": tier, "keyword_lists": None}
     with opened() as app, app.database.write() as connection:
@@ -221,7 +110,7 @@ def list_channels(json: Annotated[bool, JSON_OPTION] = False) -> None:
     names = ("id", "name", "kind", "url_shown", "min_tier", "enabled", "disabled_reason")
     with opened() as app, app.database.read() as connection:
         rows = [{name: row[name] for name in names} for row in deliveries.channels(connection)]
-    _show(rows, as_json=json)
+    show(rows, as_json=json)
 
 
 def create_token(
@@ -249,7 +138,7 @@ def list_tokens(json: Annotated[bool, JSON_OPTION] = False) -> None:
     names = ("id", "name", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at")
     with opened() as app, app.database.read() as connection:
         rows = [{name: row[name] for name in names} for row in keys.page(connection)]
-    _show(rows, as_json=json)
+    show(rows, as_json=json)
 
 
 def revoke_token(key_id: Annotated[str, typer.Argument(help="编号 · id")]) -> None:
@@ -293,29 +182,3 @@ def show_config(
             else "默认 default"
         )
         print(f"{key}={shown}" + (f"    # {where}" if source else ""))
-
-
-def _explained(error: Any) -> str:  # noqa: ANN401  # pydantic's, imported late
-    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-
-
-def _show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
-    import orjson
-    from rich.console import Console
-    from rich.table import Table
-
-    if as_json:
-        print(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode())
-        return
-    table = Table(*(rows[0] if rows else ("—",)))
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    Console().print(table)
-
-
-def _cell(value: object) -> str:
-    from rich.markup import escape
-
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    return "" if value is None else escape(str(value))

@@ -1,139 +1,206 @@
-"""``monitor ingest``: a file of posts, row by row, through the same door as ``POST /posts/batch``."""
+"""``monitor ingest``: a file of posts through the same door as ``POST /imports``; standard input too."""
 
 from __future__ import annotations
 
-import csv
-import io
+import asyncio
+import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
 import orjson
+from sqlalchemy import RowMapping
 
-from collectors.encoding import decode
-from monitor.api.ingest import ingest
+from collectors.column_map import Constants, MapError
+from collectors.model import PostKind
+from collectors.sheet import SheetError
+from monitor.api import importing
+from monitor.api.importing import ROWS_AT_ONCE, ImportBusy, Plan, Table, Upload, store_chunk
 from monitor.app import App
 from monitor.cli.texts import STDIN, Failed
 from monitor.pipeline.analyse import Analysing
 from monitor.pipeline.analyst import InlineAnalyst
 
-ROWS_AT_ONCE = 1_000
-MOST_BYTES = 100_000_000
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-Row = tuple[int, bytes]
-NUMBERS = frozenset({"followers", "rating", "likes", "reposts", "replies", "views"})
-METRICS = frozenset({"likes", "reposts", "replies", "views"})
-AUTHOR = {
-    "author": "name",
-    "author_name": "name",
-    "author_handle": "handle",
-    "followers": "followers",
-}
-PLAIN = frozenset(
-    {"source", "external_id", "url", "title", "text", "published_at", "rating", "kind", "lang"}
-)
+KEPT_IN_MEMORY = 8_000_000
+COUNTED = ("created", "duplicate", "updated", "rejected")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the command was told. ``mapping`` is JSON or a file of it; "" everywhere means: not told."""
+
+    mapping: str = ""
+    source: str = ""
+    kind: str = ""
+    timezone: str = ""
+    rating_best: int = 0
+    dry_run: bool = False
+    as_json: bool = False
 
 
 @dataclass(slots=True)
-class Tally:
-    """How many rows came to what."""
+class Teller:
+    """Tells what became of each row, on standard output as JSON lines or rejects alone on standard error."""
 
-    created: int = 0
-    duplicate: int = 0
-    updated: int = 0
-    rejected: int = 0
+    as_json: bool
+    index: int = 0
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
 
-
-async def import_file(app: App, file: Path, *, as_json: bool) -> Tally:
-    """Store the rows of a file; answers one JSON line a row with ``as_json``, else rejects and a sum."""
-    inline = InlineAnalyst(app.settings.scorer)
-    analysing = Analysing(database=app.database, analyst=inline, clock=app.clock)
-    tally = Tally()
-    rows = iter(_rows(file))
-    first = 0
-    while chunk := list(islice(rows, ROWS_AT_ONCE)):
-        raw = [row for _, row in chunk]
-        answer = await ingest(analysing, raw, zone=app.settings.zone, now=app.clock())
-        for name in ("created", "duplicate", "updated", "rejected"):
-            setattr(tally, name, getattr(tally, name) + _number(answer[name]))
-        _tell(answer["rows"], first, [line for line, _ in chunk], as_json=as_json)
-        first += len(chunk)
+    def tell(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Tell one chunk."""
+        for row in rows:
+            self.counts[row["status"]] += 1
+            if self.as_json:
+                pointer = {"pointer": f"#/{self.index}"} if row["status"] == "rejected" else {}
+                print(orjson.dumps({"index": self.index, **row, **_place(pointer, row)}).decode())
+            elif row["status"] == "rejected":
+                print(_rejected(row), file=sys.stderr)
+            self.index += 1
         if sys.stderr.isatty():
-            print(f"\r{first:,} 行 rows", end="", file=sys.stderr)
+            print(f"\r{self.index:,} 行 rows", end="", file=sys.stderr)
+
+    def sum_up(self, note: str = "") -> None:
+        """Tell the counts."""
+        words = {"created": "新增", "duplicate": "重复", "updated": "更新", "rejected": "拒绝"}
+        parts = [f"{words[name]} {name} {self.counts[name]}" for name in COUNTED]
+        print(" · ".join([*parts, *([note] if note else [])]), file=sys.stderr)
+
+
+def _place(pointer: Mapping[str, str], row: Mapping[str, Any]) -> dict[str, str]:
+    column = row.get("column")
+    return {name: f"{value}/{column}" if column else value for name, value in pointer.items()}
+
+
+def _rejected(row: Mapping[str, Any]) -> str:
+    column = f" {row['column']}" if row.get("column") else ""
+    return f"第 {row['line']} 行{column}: {row['reason']}"
+
+
+def ingest_file(app: App, file: Path, wish: Wish, pipe: IO[bytes] | None = None) -> int:
+    """Store the rows of a file, or say what would be; returns how many were rejected.
+
+    ``pipe`` is read for ``-``, standard input where it is None.
+
+    Raises:
+        Failed: the file, the mapping or an option cannot be used.
+    """
+    plan = _plan(app, wish)
+    with _opened(file, pipe) as upload:
+        try:
+            if wish.dry_run:
+                return _rehearse(app, upload, plan, wish)
+            if file == STDIN:
+                return asyncio.run(_stream(app, upload, plan, wish))
+            return asyncio.run(_import(app, upload, plan, wish))
+        except SheetError as error:
+            raise Failed(f"{upload.name}: {error}") from error
+        except MapError as error:
+            raise Failed(f"{error.place}: {error.reason}") from error
+        except ImportBusy as error:
+            raise Failed(str(error)) from error
+
+
+async def _import(app: App, upload: Upload, plan: Plan, wish: Wish) -> int:
+    teller = Teller(wish.as_json)
+    tell = lambda _job, rows: teller.tell(rows)  # noqa: E731  # an adapter
+    done = await importing.import_file(_analysing(app), upload, plan, actor="cli", tell=tell)
+    teller.sum_up(_note(done.job, done.rows_before, is_repeated=done.was_finished))
+    return int(done.job["rejected"])
+
+
+def _note(job: RowMapping, before: int, *, is_repeated: bool) -> str:
+    if is_repeated:
+        return f"此文件已导入过,没有改动(编号 {job['id']}) · imported before, nothing changed"
+    return f"从第 {before + 1} 条继续 · went on after {before} rows" if before else ""
+
+
+async def _stream(app: App, upload: Upload, plan: Plan, wish: Wish) -> int:
+    """What comes through a pipe is nobody's file: each row is answered, also the second time."""
+    teller = Teller(wish.as_json)
+    if upload.file.read(1):
+        table = Table.of(upload, plan, app.clock())
+        while chunk := list(islice(table.sheet.rows, ROWS_AT_ONCE)):
+            teller.tell(await store_chunk(_analysing(app), table, chunk))
+    teller.sum_up()
+    return teller.counts["rejected"]
+
+
+def _rehearse(app: App, upload: Upload, plan: Plan, wish: Wish) -> int:
+    found = importing.rehearse(upload, plan, now=app.clock())
+    if wish.as_json:
+        option = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z
+        print(orjson.dumps(found, option=option).decode())
+        return int(found["rejected"])
+    for name, column in found["mapping"]["columns"].items():
+        print(f"{name} ← {column}" + ("  (猜测 guessed)" if name in found["guessed"] else ""))
+    print(f"未用到的列 unmapped: {', '.join(found['unmapped']) or '无 none'}")
+    for post in found["posts"]:
+        shown = {name: value for name, value in post.items() if value not in (None, [], {})}
+        print(orjson.dumps(shown, option=orjson.OPT_UTC_Z).decode())
+    for row in found["rejects"]:
+        print(_rejected(row), file=sys.stderr)
     print(
-        f"新增 created {tally.created} · 重复 duplicate {tally.duplicate} ·"
-        f" 更新 updated {tally.updated} · 拒绝 rejected {tally.rejected}",
+        f"共 rows {found['rows']} · 可收录 accepted {found['accepted']} · 拒绝 rejected {found['rejected']}"
+        " · 试运行,没有写入 dry run, nothing stored",
         file=sys.stderr,
     )
-    return tally
+    return int(found["rejected"])
 
 
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0
+def _analysing(app: App) -> Analysing:
+    inline = InlineAnalyst(app.settings.scorer)
+    return Analysing(database=app.database, analyst=inline, clock=app.clock)
 
 
-def _tell(rows: object, first: int, lines: Sequence[int], *, as_json: bool) -> None:
-    for row in rows if isinstance(rows, list) else ():
-        line = lines[row["index"]]
-        if as_json:
-            print(orjson.dumps({**row, "index": first + row["index"]}).decode())
-        elif row["status"] == "rejected":
-            place = f" {row['pointer']}" if row.get("pointer") else ""
-            print(f"第 {line} 行{place}: {row['reason']}", file=sys.stderr)
-
-
-def _rows(file: Path) -> Iterator[Row]:
-    """Yield each row with the number of its line, which people can look up."""
-    if file == STDIN:
-        return _json_rows(sys.stdin.buffer)
+def _plan(app: App, wish: Wish) -> Plan:
+    if wish.kind and wish.kind not in tuple(PostKind):
+        raise Failed(f"--kind: {', '.join(PostKind)}")
+    constants = Constants(
+        source=wish.source or None, kind=wish.kind or None, rating_best=wish.rating_best or None
+    )
     try:
-        body = file.read_bytes()
+        zone = ZoneInfo(wish.timezone) if wish.timezone else app.settings.zone
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise Failed(f"--timezone: 没有时区 {wish.timezone!r} · no such IANA zone") from error
+    return Plan(columns=_columns(wish.mapping), constants=constants, zone=zone)
+
+
+def _columns(mapping: str) -> Mapping[str, str | None]:
+    if not mapping:
+        return {}
+    try:
+        text = mapping if mapping.lstrip().startswith("{") else Path(mapping).read_text("utf-8-sig")
+        return msgspec.json.decode(text, type=dict[str, str | None])
+    except OSError as error:
+        raise Failed(f"--map: 无法读取 {mapping}: {error.strerror} · cannot read it") from error
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise Failed(
+            f'--map: 应为 JSON,例如 {{"text": "内容"}} · JSON of columns: {error}'
+        ) from error
+
+
+@contextmanager
+def _opened(file: Path, pipe: IO[bytes] | None) -> Iterator[Upload]:
+    if file == STDIN:
+        with tempfile.SpooledTemporaryFile(max_size=KEPT_IN_MEMORY) as kept:
+            shutil.copyfileobj(pipe or sys.stdin.buffer, kept)
+            kept.seek(0)
+            yield Upload(file=_binary(kept), name="-")
+        return
+    try:
+        opened = file.open("rb")
     except OSError as error:
         raise Failed(f"无法读取 {file}: {error.strerror} · cannot read it") from error
-    return _csv_rows(body) if file.suffix.lower() == ".csv" else _json_rows(io.BytesIO(body))
+    with opened:
+        yield Upload(file=opened, name=file.name)
 
 
-def _json_rows(lines: Iterable[bytes]) -> Iterator[Row]:
-    for number, line in enumerate(lines, start=1):
-        text = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
-        if text.strip():
-            yield number, text
-
-
-def _csv_rows(body: bytes) -> Iterator[Row]:
-    """Yield each row as the JSON that the API takes; UTF-8 and GB18030 are told apart."""
-    # a text that is too long is rejected row by row, with a reason
-    csv.field_size_limit(MOST_BYTES)
-    reader = csv.DictReader(io.StringIO(decode(body).text.removeprefix("\ufeff"), newline=""))
-    names = [(name or "").strip() for name in reader.fieldnames or []]
-    unknown = [name for name in names if name not in PLAIN | AUTHOR.keys() | METRICS]
-    if unknown or not names:
-        known = ", ".join(sorted(PLAIN | AUTHOR.keys() | METRICS))
-        raise Failed(f"第 1 行: 未知列 {unknown};可用 · unknown columns; known: {known}")
-    reader.fieldnames = names
-    for row in reader:
-        yield reader.line_num, orjson.dumps(_post_row(row))
-
-
-def _post_row(row: Mapping[str | None, Any]) -> dict[str, Any]:
-    given = {
-        name: _value(name, value) for name, value in row.items() if name and value not in (None, "")
-    }
-    made: dict[str, Any] = {name: value for name, value in given.items() if name in PLAIN}
-    if author := {AUTHOR[name]: value for name, value in given.items() if name in AUTHOR}:
-        made["author"] = author
-    if metrics := {name: value for name, value in given.items() if name in METRICS}:
-        made["metrics"] = metrics
-    return made
-
-
-def _value(name: str, text: str) -> str | int | float:
-    if name not in NUMBERS:
-        return text
-    try:
-        return float(text) if name == "rating" else int(text)
-    except ValueError:
-        return text  # the row's check names the column
+def _binary(kept: IO[bytes]) -> Any:  # noqa: ANN401  # a spooled file is a BinaryIO in all but name
+    return kept

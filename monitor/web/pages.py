@@ -19,7 +19,7 @@ from monitor.api.feeds import feed_token
 from monitor.storage import overview as reads
 from monitor.storage.following import newest, settled
 from monitor.storage.tables import mention
-from monitor.web import assets, overview, signing
+from monitor.web import assets, overview, sightings, signing
 from monitor.web.frame import Frame, frame_of
 from monitor.web.overview import MENTIONS_SHOWN
 from monitor.web.rows import MentionView, Place, alert_view, mention_view
@@ -38,6 +38,7 @@ def install(app: FastAPI, deps: Deps) -> None:
     app.add_exception_handler(NotSignedIn, signing.send_to_sign_in)
     app.include_router(router)
     app.include_router(signing.router)
+    app.include_router(sightings.router)
 
 
 def signed_in(request: Request) -> Visit:

@@ -28,6 +28,8 @@ from monitor.live import Live
 from monitor.pipeline.analyse import Analysing
 from monitor.pipeline.analyst import InlineAnalyst
 from monitor.pipeline.evaluate import Evaluator
+from monitor.pipeline.polite import Politeness
+from monitor.pipeline.visiting import Visiting
 from monitor.storage import keys
 from monitor.storage.engine import Database
 from monitor.storage.sealing import Sealer
@@ -78,6 +80,7 @@ class Server:
 
     def start(self) -> None:
         settings = Settings(data_dir=self.data_dir, port=self.port, admin_token=SecretStr(TOKEN))
+        http = GuardedClient((), "Jianwei tests")
         deps = Deps(
             settings=settings,
             database=self.database,
@@ -87,7 +90,15 @@ class Server:
             analysing=Analysing(
                 database=self.database, analyst=InlineAnalyst(), clock=self.clock, told=self._told
             ),
-            http=GuardedClient((), "Jianwei tests"),
+            visiting=Visiting.over(
+                database=self.database,
+                http=http,
+                politeness=Politeness(pause=timedelta(), is_exempt=lambda host: True),
+                sealer=Sealer(SECRET),
+                clock=self.clock,
+                agent="Jianwei",
+            ),
+            http=http,
             live=self.live,
         )
         app = application.create(deps)

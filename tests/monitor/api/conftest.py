@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,8 @@ from monitor.http.errors import FetchError, Reason
 from monitor.live import Live
 from monitor.pipeline.analyse import Analysing
 from monitor.pipeline.analyst import InlineAnalyst
+from monitor.pipeline.polite import Politeness
+from monitor.pipeline.visiting import Visiting
 from monitor.storage.engine import Database
 from monitor.storage.sealing import Sealer
 
@@ -77,6 +80,16 @@ class FakeHttp:
         self.posted.append((url, body, headers or {}))
         return self.answer(url)
 
+    def lines(
+        self, url: str, headers: Mapping[str, str] | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        raise FetchError(Reason.CONNECT, url)
+
+    def messages(
+        self, url: str, headers: Mapping[str, str] | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        raise FetchError(Reason.CONNECT, url)
+
 
 @pytest.fixture
 def clock() -> Clock:
@@ -129,8 +142,21 @@ def deps_over(database: Database, clock: Clock, http: FakeHttp, data_dir: Path) 
         sealer=Sealer(SECRET),
         secret=SECRET,
         analysing=Analysing(database=database, analyst=InlineAnalyst(), clock=clock),
+        visiting=visiting_over(database, http, clock),
         http=http,
         live=Live(),
+    )
+
+
+def visiting_over(database: Database, http: FakeHttp, clock: Clock) -> Visiting:
+    """Visits without pauses: the way out is a fake."""
+    return Visiting.over(
+        database=database,
+        http=http,
+        politeness=Politeness(pause=timedelta(), is_exempt=lambda host: True),
+        sealer=Sealer(SECRET),
+        clock=clock,
+        agent="Jianwei",
     )
 
 

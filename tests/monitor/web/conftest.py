@@ -24,6 +24,8 @@ from monitor.live import Live
 from monitor.pipeline.analyse import Analysing, store_posts
 from monitor.pipeline.analyst import InlineAnalyst
 from monitor.pipeline.evaluate import Evaluator
+from monitor.pipeline.polite import Politeness
+from monitor.pipeline.visiting import Visiting
 from monitor.storage import keys, keyword_lists, sources
 from monitor.storage.engine import Database
 from monitor.storage.sealing import Sealer
@@ -161,6 +163,7 @@ def site_over(tmp_path: Path) -> Callable[[Database], Site]:
         clock = Clock()
         live = Live()
         settings = Settings(data_dir=tmp_path)
+        http = NoHttp()
         deps = Deps(
             settings=settings,
             database=database,
@@ -170,7 +173,15 @@ def site_over(tmp_path: Path) -> Callable[[Database], Site]:
             analysing=Analysing(
                 database=database, analyst=InlineAnalyst(), clock=clock, told=live.notify
             ),
-            http=NoHttp(),
+            visiting=Visiting.over(
+                database=database,
+                http=http,
+                politeness=Politeness(pause=timedelta(), is_exempt=lambda host: True),
+                sealer=Sealer(SECRET),
+                clock=clock,
+                agent="Jianwei",
+            ),
+            http=http,
             live=live,
         )
         app = application.create(deps)

@@ -16,10 +16,17 @@ from collectors.dates import cst_for, parse_date
 from collectors.feed_document import MOST_ITEMS, Document, ReadDate, prepare, with_dates
 from collectors.feed_entry import Entry, post_of, readable
 from collectors.feed_fast import read_fast
-from collectors.feed_json import is_expired, load_json_feed, looks_like_json, read_json_feed
+from collectors.feed_json import (
+    is_expired,
+    json_hub,
+    json_self,
+    load_json_feed,
+    looks_like_json,
+    read_json_feed,
+)
 from collectors.feed_judge import read_judged
 from collectors.identity import absolute_url, external_ids
-from collectors.model import Post, PostKind, Source
+from collectors.model import Hub, Post, PostKind, Source
 
 DEFAULT_ZONE = "Asia/Shanghai"
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
@@ -38,6 +45,11 @@ _PERIODS = {
 }
 _LINK = re.compile(rb"<link\s([^<>]{1,512})>", re.IGNORECASE)
 _FEED_TYPE = re.compile(rb"application/(?:rss\+xml|atom\+xml|feed\+json)", re.IGNORECASE)
+_HEAD_LINK = re.compile(rb"<(?:[A-Za-z][\w.-]{0,30}:)?link\s([^<>]{1,2048})>", re.IGNORECASE)
+_REL = re.compile(rb"(?<![\w:-])rel\s*=\s*[\"']([^\"']{1,100})[\"']")
+_HEADER_LINK = re.compile(r"<([^<>]{1,4096})>((?:\s*;[^;,\"<]*(?:\"[^\"]*\")?)*)")
+_RELATION = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
+_LONGEST_HEADER = 8_192
 _HREF = re.compile(rb"href\s*=\s*[\"']?([^\"'\s]+)", re.IGNORECASE)
 
 
@@ -68,6 +80,7 @@ class ParsedFeed:
     names, if any. ``dropped`` counts entries beyond the limit of 1,000, ``repeated`` entries
     wholly identical to an earlier one, ``shortened`` posts cut by a limit of text or title.
     ``judged`` says feedparser read it. ``wish`` is the least time between two visits the feed asks for.
+    ``hub`` and ``self_url`` are the WebSub hub the document names and its own address there.
     """
 
     kind: FeedKind
@@ -80,6 +93,8 @@ class ParsedFeed:
     wish: timedelta | None = None
     expired: bool = False
     declared: str | None = None
+    hub: str | None = None
+    self_url: str | None = None
 
 
 def parse_feed(
@@ -94,7 +109,13 @@ def parse_feed(
     if looks_like_json(body) and (feed := load_json_feed(body)) is not None:
         read_date = partial(parse_date, tz=zone_of(source), now=now)
         entries, dropped = read_json_feed(feed, base=url, read_date=read_date)
-        base = ParsedFeed(kind=FeedKind.JSON, dropped=dropped, expired=is_expired(feed))
+        base = ParsedFeed(
+            kind=FeedKind.JSON,
+            dropped=dropped,
+            expired=is_expired(feed),
+            hub=absolute_url(json_hub(feed), base=url),
+            self_url=absolute_url(json_self(feed), base=url),
+        )
         return _with_posts(base, entries, source, now)
     charset = _CHARSET.search(content_type or "")
     document = prepare(body, charset=charset[1] if charset else None)
@@ -131,6 +152,8 @@ def _parse_document(document: Document, url: str, source: Source, now: datetime)
         encoding=document.encoding,
         judged=judged,
         wish=_wish(document.head),
+        hub=_linked(document.head, "hub", url),
+        self_url=_linked(document.head, "self", url),
     )
     return _with_posts(base, entries[:MOST_ITEMS], source, now)
 
@@ -180,6 +203,40 @@ def _wish(head: bytes) -> timedelta | None:
         frequency = _FREQUENCY.search(head)
         wishes.append(_PERIODS[period[1]] / max(1, int(frequency[1]) if frequency else 1))
     return max(wishes, default=None)
+
+
+def hub_of(link_header: str, parsed: ParsedFeed | None, *, url: str) -> Hub | None:
+    """Return the WebSub hub of an answer: by its ``Link`` header, else by the document (WebSub, 4).
+
+    The topic is the address the feed gives as its own, else ``url``, where it came from. None
+    says that this answer names no hub, which an unparsed body (``parsed`` None) cannot deny.
+    """
+    named = _header_links(link_header, url)
+    hub = named.get("hub") or (parsed.hub if parsed else None)
+    if hub is None:
+        return None
+    topic = named.get("self") or (parsed.self_url if parsed else None) or url
+    return Hub(url=hub, topic=topic)
+
+
+def _header_links(header: str, url: str) -> dict[str, str]:
+    """Return the first web address for each relation in a ``Link`` header (RFC 8288)."""
+    links: dict[str, str] = {}
+    for target, parameters in _HEADER_LINK.findall(header[:_LONGEST_HEADER]):
+        relation = _RELATION.search(parameters)
+        address = absolute_url(target, base=url)
+        for name in (relation[1] or relation[2]).lower().split() if relation and address else ():
+            links.setdefault(name, str(address))
+    return links
+
+
+def _linked(head: bytes, relation: str, url: str) -> str | None:
+    """Return the first address the head of a document links to by ``relation``."""
+    for link in _HEAD_LINK.finditer(head):
+        named, href = _REL.search(link[1]), _HREF.search(link[1])
+        if named and href and relation in named[1].decode("ascii", "replace").lower().split():
+            return absolute_url(unescape(href[1].decode("utf-8", "replace")), base=url)
+    return None
 
 
 def _declared_feed(page: bytes, url: str) -> str | None:

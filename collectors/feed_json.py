@@ -37,6 +37,20 @@ def is_expired(feed: Mapping[str, object]) -> bool:
     return feed.get("expired") is True
 
 
+def json_hub(feed: Mapping[str, object]) -> str | None:
+    """Return the address of the WebSub hub a JSON Feed names."""
+    hubs = feed.get("hubs")
+    for hub in hubs if isinstance(hubs, list) else ():
+        if isinstance(hub, dict) and str(hub.get("type", "")).lower() == "websub":
+            return _text(hub.get("url"))
+    return None
+
+
+def json_self(feed: Mapping[str, object]) -> str | None:
+    """Return the address a JSON Feed gives as its own."""
+    return _text(feed.get("feed_url"))
+
+
 def read_json_feed(
     feed: Mapping[str, object], *, base: str, read_date: ReadDate
 ) -> tuple[list[Entry], int]:

@@ -6,71 +6,29 @@ import asyncio
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 
 import pytest
 
-from collectors.base import collector_for
-from collectors.fetch import FAILING_AFTER, FeedCollector, back_off, retry_after, wish_of
+from collectors.fetch import FeedCollector, wish_of
 from collectors.model import (
-    START,
     CollectError,
     Cursor,
+    Hub,
     Outcome,
     Poll,
-    Source,
     SourceKind,
     SourceState,
 )
+from collectors.registry import collector_for
+from collectors.visit import CHALLENGE, FAILING_AFTER, back_off, retry_after
 from monitor.http import GuardedClient
+from tests.collectors.answers import FEED, HOUR, INTERVAL, NOW, URL, Answer, FakeHttp, source, visit
 
-NOW = datetime(2024, 5, 2, 4, 0, tzinfo=UTC)
-URL = "https://news.example.cn/feed.xml"
-FEED = b'<rss version="2.0"><channel><ttl>60</ttl><item><guid>1</guid><title>t</title></item></channel></rss>'
-INTERVAL = timedelta(minutes=5)
-HOUR = timedelta(hours=1)
-
-
-@dataclass
-class Answer:
-    """What the fake server answers next."""
-
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = FEED
-    url: str = URL
-    permanent_redirect: bool = False
-
-
-class FakeHttp:
-    """Answers in turn and notes what was asked."""
-
-    def __init__(self, *answers: Answer | CollectError) -> None:
-        self.answers = list(answers)
-        self.asked: list[tuple[str, dict[str, str]]] = []
-
-    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
-        self.asked.append((url, dict(headers or {})))
-        answer = self.answers.pop(0)
-        if isinstance(answer, CollectError):
-            raise answer
-        return answer
-
-
-def source(cursor: Cursor = START, error_count: int = 0, interval: timedelta = INTERVAL) -> Source:
-    return Source(
-        id=7, name="n", kind=SourceKind.FEED, url=URL, interval=interval, cursor=cursor,
-        error_count=error_count,
-    )  # fmt: skip
-
-
-def visit(of: Source, *answers: Answer | CollectError) -> tuple[Poll, FakeHttp]:
-    http = FakeHttp(*answers)
-    poll = asyncio.run(FeedCollector().collect(of, slot=NOW, http=http, now=NOW))
-    return poll, http
+MOVED = "https://new.example.cn/feed.xml"
 
 
 def test_a_first_visit_is_unconditional_and_keeps_the_validators_verbatim() -> None:
@@ -111,42 +69,6 @@ def test_a_304_nobody_asked_for_is_an_error() -> None:
     assert (poll.outcome, poll.state) == (Outcome.FAILED, SourceState.BACKING_OFF)
 
 
-MOVED = "https://new.example.cn/feed.xml"
-
-
-def test_a_permanent_redirect_is_followed_next_time_with_the_new_urls_validators() -> None:
-    poll, _ = visit(source(), Answer(url=MOVED, permanent_redirect=True, headers={"etag": '"m"'}))
-    assert (poll.cursor_after.effective_url, poll.cursor_after.etag) == (MOVED, '"m"')
-    _, http = visit(source(poll.cursor_after), Answer(status=304, body=b"", url=MOVED))
-    assert http.asked[0][0] == MOVED
-
-
-def test_a_temporary_redirect_moves_nothing_and_lends_no_validators() -> None:
-    poll, _ = visit(source(), Answer(url=MOVED, headers={"etag": '"m"'}))
-    assert (poll.cursor_after.effective_url, poll.cursor_after.etag) == (None, None)
-    assert poll.cursor_after.body_sha256
-
-
-def test_a_permanent_redirect_to_a_home_page_leaves_the_url() -> None:
-    page = Answer(url=MOVED, permanent_redirect=True, body=b"<html>home</html>")
-    poll, _ = visit(source(), page)
-    assert (poll.state, poll.cursor_after) == (SourceState.NOT_A_FEED, Cursor())
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [Answer(status=404), Answer(status=410), Answer(body=b"<html></html>"),
-     CollectError("refused", retryable=False)],
-    ids=["404", "410", "a page", "refused"],
-)  # fmt: skip
-def test_where_we_were_led_stops_answering_the_original_is_asked_again(
-    answer: Answer | CollectError,
-) -> None:
-    poll, _ = visit(source(Cursor(effective_url=MOVED, etag='"1"')), answer)
-    assert (poll.cursor_after.effective_url, poll.cursor_after.etag) == (None, None)
-    assert poll.state is not SourceState.GONE
-
-
 DATE = "Thu, 02 May 2024 05:00:00 GMT"
 
 
@@ -161,8 +83,8 @@ DATE = "Thu, 02 May 2024 05:00:00 GMT"
         (Answer(status=403, headers={"retry-after": "36000"}), SourceState.BLOCKED, 10 * HOUR),
         (Answer(status=404), SourceState.BACKING_OFF, 8 * INTERVAL),
         (Answer(status=500), SourceState.BACKING_OFF, 2 * INTERVAL),
-        (Answer(status=418), SourceState.BACKING_OFF, 2 * INTERVAL),
-        (Answer(status=429, headers={"retry-after": "1800"}), SourceState.BACKING_OFF, HOUR / 2),
+        (Answer(status=418), SourceState.BLOCKED, 6 * HOUR),
+        (Answer(status=429, headers={"retry-after": "1800"}), SourceState.RATE_LIMITED, HOUR / 2),
         (Answer(status=503, headers={"retry-after": DATE}), SourceState.BACKING_OFF, HOUR),
         (Answer(status=503, headers={"retry-after": "1"}), SourceState.BACKING_OFF, 2 * INTERVAL),
         (Answer(status=503, headers={"retry-after": "9" * 40}), SourceState.BACKING_OFF, 24 * HOUR),
@@ -189,6 +111,83 @@ def test_a_challenge_and_a_declared_feed_are_told_to_the_user() -> None:
     page = b'<html><link rel="alternate" type="application/atom+xml" href="/atom"></html>'
     declared, _ = visit(source(), Answer(body=page))
     assert "https://news.example.cn/atom" in (declared.reason or "")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(body="<html><title>安全验证</title>请完成验证</html>".encode()),
+        Answer(body="<html>访问过于频繁，请稍后再试</html>".encode("gbk")),
+        Answer(body=b"<html>Checking your browser before accessing</html>"),
+        Answer(
+            body=b"<html>welcome</html>", url="https://news.example.cn/passport/login?next=/feed"
+        ),
+        Answer(status=503, body=b"<html><div id='cf-chl-widget'></div></html>"),
+    ],
+    ids=["captcha", "too often, in GBK", "browser check", "login", "503"],
+)
+def test_a_challenge_in_place_of_the_feed_blocks_the_source(answer: Answer) -> None:
+    for at in (source(), source(Cursor(etag='"1"', effective_url=MOVED))):
+        poll, _ = visit(at, answer)
+        assert (poll.state, poll.reason, poll.wait) == (SourceState.BLOCKED, CHALLENGE, 6 * HOUR)
+        assert poll.cursor_after.effective_url == at.cursor.effective_url, "it will pass"
+
+
+def test_a_feed_about_captchas_and_a_site_with_one_in_a_form_are_no_challenge() -> None:
+    feed = FEED.replace(b">t<", "安全验证 captcha".encode().join((b">", b"<")))
+    assert visit(source(), Answer(body=feed))[0].state is SourceState.OK
+    form = b'<html><link rel="alternate" type="application/rss+xml" href="/rss"><div class="g-recaptcha">'
+    poll, _ = visit(source(), Answer(body=form))
+    assert poll.state is SourceState.NOT_A_FEED
+    assert "https://news.example.cn/rss" in (poll.reason or "")
+
+
+ATOM = b"""<feed xmlns="http://www.w3.org/2005/Atom"><title>t</title>
+<link rel="hub" href="https://hub.example/"/><link href="/atom.xml" rel='self'/><entry><id>1</id></entry></feed>"""
+IN_RSS = b"""<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"><channel>
+<atom:link rel="self hub" href="https://self.example/?a=1&amp;b=2"/><item><guid>1</guid></item></channel></rss>"""
+IN_JSON = b"""{"version": "https://jsonfeed.org/version/1.1", "feed_url": "https://a.example/f.json",
+"hubs": [{"type": "rssCloud", "url": "https://no.example/"}, {"type": "WebSub", "url": "https://h.example/"}], "items": []}"""
+LINKS = '<https://hub.one/>; rel="hub", <https://hub.two/>; rel=hub, </topic?a=1,2>; title="a, b"; rel="self"'
+
+
+@pytest.mark.parametrize(
+    ("answer", "hub"),
+    [
+        (Answer(body=ATOM), Hub(url="https://hub.example/", topic="https://news.example.cn/atom.xml")),
+        (Answer(body=IN_RSS),
+         Hub(url="https://self.example/?a=1&b=2", topic="https://self.example/?a=1&b=2")),
+        (Answer(body=IN_JSON), Hub(url="https://h.example/", topic="https://a.example/f.json")),
+        (Answer(headers={"link": LINKS}),
+         Hub(url="https://hub.one/", topic="https://news.example.cn/topic?a=1,2")),
+        (Answer(body=ATOM, headers={"link": LINKS}),
+         Hub(url="https://hub.one/", topic="https://news.example.cn/topic?a=1,2")),
+        (Answer(headers={"link": "<https://hub.one/>; rel=HUB"}), Hub(url="https://hub.one/", topic=URL)),
+        (Answer(), None),
+        (Answer(headers={"link": "<javascript:x>; rel=hub, <https://x/>; rel=next, garbage"}), None),
+        (Answer(body=ATOM.replace(b"https://hub.example/", b"javascript:x")), None),
+        (Answer(body=ATOM.replace(b"hub", b"hubbub")), None),
+        (Answer(headers={"link": "<" * 50_000 + '>; rel="hub' * 9_000}), None),
+    ],
+    ids=["atom", "rss", "json", "header", "header first", "no self", "none", "no web address", "script",
+         "another word", "hostile"],
+)  # fmt: skip
+def test_a_hub_is_told_by_the_header_or_by_the_document(answer: Answer, hub: Hub | None) -> None:
+    assert visit(source(), answer)[0].hub == hub
+
+
+def test_a_304_tells_the_hub_in_its_header() -> None:
+    answer = Answer(status=304, body=b"", headers={"link": "<https://hub.one/>; rel=hub"})
+    poll, _ = visit(source(Cursor(etag='"1"')), answer)
+    assert poll.hub == Hub(url="https://hub.one/", topic=URL)
+
+
+def test_an_entry_ahead_of_the_clock_by_more_than_15_minutes_has_no_date() -> None:
+    dated = b"<pubDate>Thu, 02 May 2024 04:%d:00 GMT</pubDate><title>"
+    near, _ = visit(source(), Answer(body=FEED.replace(b"<title>", dated % 14)))
+    far, _ = visit(source(), Answer(body=FEED.replace(b"<title>", dated % 16)))
+    assert near.posts[0].published_at == NOW + timedelta(minutes=14)
+    assert far.posts[0].published_at is None
 
 
 def test_the_wait_doubles_with_every_error_up_to_a_day() -> None:
@@ -310,23 +309,26 @@ def served() -> Iterator[str]:
         server.server_close()
 
 
-def test_over_real_http_a_feed_is_read_once_then_answers_304() -> None:
-    async def visits(base: str) -> tuple[Poll, Poll, Poll]:
+def test_over_real_http_a_moved_feed_is_read_once_then_answers_304() -> None:
+    async def visits(base: str) -> tuple[Poll, Poll, Poll, Poll]:
         of = replace(source(), url=f"{base}/old")
         collect = FeedCollector().collect
         async with GuardedClient([ip_network("127.0.0.0/8")]) as http:
             first = await collect(of, slot=NOW, http=http, now=NOW)
             later = replace(of, cursor=first.cursor_after)
             second = await collect(later, slot=NOW, http=http, now=NOW)
+            later = replace(of, cursor=second.cursor_after)
+            third = await collect(later, slot=NOW, http=http, now=NOW)
             busy = await collect(replace(of, url=f"{base}/busy"), slot=NOW, http=http, now=NOW)
-        return first, second, busy
+        return first, second, third, busy
 
     with served() as base:
-        first, second, busy = asyncio.run(visits(base))
+        first, second, third, busy = asyncio.run(visits(base))
         assert (first.outcome, first.status, len(first.posts)) == (Outcome.NEW, 200, 1)
-        assert first.cursor_after.effective_url == f"{base}/feed"
-        assert (second.outcome, second.status) == (Outcome.UNCHANGED, 304)
-        assert second.cursor_after == first.cursor_after
+        assert (second.outcome, second.status) == (Outcome.UNCHANGED, 200)
+        assert second.cursor_after.effective_url == f"{base}/feed"
+        assert (third.outcome, third.status) == (Outcome.UNCHANGED, 304)
+        assert third.cursor_after == second.cursor_after
         assert (busy.state, busy.wait) == (SourceState.BACKING_OFF, HOUR)
 
 

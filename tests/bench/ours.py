@@ -23,9 +23,12 @@ from monitor.demo.clock import SimulatedClock
 from monitor.http.client import Reply
 from monitor.pipeline.analyse import Analysing, analyse_batches
 from monitor.pipeline.analyst import Analyst, InlineAnalyst, Rules, RulesCache
-from monitor.pipeline.collect import Collector, Politeness
-from monitor.storage import keyword_lists, migrate, sources
+from monitor.pipeline.collect import Collector
+from monitor.pipeline.polite import Politeness
+from monitor.pipeline.visiting import Visiting
+from monitor.storage import hosts, keyword_lists, migrate, sources
 from monitor.storage.engine import Database
+from monitor.storage.sealing import Sealer
 from monitor.storage.tables import keyword_list, mention, post, rollup
 from tests.bench.material import START, TICK, TICKS, Feeds, Watched
 from tests.bench.measure import cpu
@@ -99,7 +102,7 @@ def prepare(path: Path, lists: Sequence[Watched], urls: Sequence[str]) -> Databa
                 "name": f"频道 {number}",
                 "kind": "feed",
                 "url": url,
-                "host": sources.host_of(url),
+                "host": hosts.host_of(url),
                 "interval_seconds": int(TICK.total_seconds()),
                 "options": {},
             }
@@ -136,11 +139,19 @@ class Service:
     def __init__(self, database: Database, analyst: Analyst, http: Http) -> None:
         self._clock = SimulatedClock(START)
         self._bus = LocalBus()
+        politeness = Politeness(pause=timedelta(0), is_exempt=lambda _: True)
         self._collector = Collector(
             database=database,
             bus=self._bus,
-            http=http,
-            politeness=Politeness(pause=timedelta(0), is_exempt=lambda _: True),
+            visiting=Visiting.over(
+                database=database,
+                http=http,
+                politeness=politeness,
+                sealer=Sealer(b"the bench"),
+                clock=self._clock,
+                agent="bench",
+            ),
+            politeness=politeness,
             owner="bench",
             clock=self._clock,
         )

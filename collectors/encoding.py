@@ -24,6 +24,8 @@ _COMMON_HAN = frozenset(
     "的一是不了在有人这中大为上个国我以要他时来用们到作地于出就分对成会可主发年動這為個國來時們對會發"
 )
 _SCORED_CHARACTERS = 200_000
+_SCORED_BYTES = 4 * _SCORED_CHARACTERS  # no encoding takes more for a character
+_PIECE_BYTES = 32 * 1024
 _CHINESE = ("gb18030", "big5hkscs")
 # One common character in this many bytes beyond ASCII makes a text plainly Chinese: one in 6 to 52
 # in recorded articles, fewer in pages of names and menus and in other scripts read as Chinese.
@@ -57,6 +59,8 @@ _SUPERSETS = {
     "shift_jis": "cp932",
     "euc_kr": "cp949",
 }
+# No page is written in them; some fail or take long on what pages hold.
+_NO_PAGE = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7", "undefined", "mbcs", "oem"})  # fmt: skip
 # Longest first: the UTF-32 mark begins with the UTF-16 mark.
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, _UTF8),
@@ -103,6 +107,11 @@ def to_utf8(body: bytes, charset: str | None = None) -> tuple[bytes, str]:
     return decoded.text.encode(_UTF8, "replace"), decoded.encoding
 
 
+def is_for_pages(label: str) -> bool:
+    """Return whether pages are written in the encoding of that name."""
+    return _codec_name(label) is not None
+
+
 def _unmarked_utf16(body: bytes) -> str | None:
     """Return the UTF-16 of markup or JSON, by its first two characters: ASCII beside zero bytes."""
     if b"\0" not in body[:2]:
@@ -115,7 +124,7 @@ def _as_utf8(body: bytes) -> str | None:
         return body.decode(_UTF8)
     except UnicodeDecodeError as error:
         cut_off = error.start >= len(body) - _CUT_CHARACTER_BYTES and error.start > 0
-    text = body.decode(_UTF8, "replace")
+    text = _read_as(body, _UTF8)
     broken = text.count(_BROKEN)
     # bytes - characters counts the continuation bytes: 1 to 3 for each whole character.
     whole = (len(body) - len(text)) // 2
@@ -138,12 +147,23 @@ def _best_by_script(body: bytes, charset: str | None) -> Decoded | None:
 
 def _best_of(encodings: Iterable[str], body: bytes, penalty: int) -> tuple[Decoded | None, int]:
     best, highest = None, 0
+    sample = body[:_SCORED_BYTES]
     for encoding in encodings:
-        decoded = Decoded(body.decode(encoding, "replace"), encoding)
-        score = _score(decoded, penalty)
+        score = _score(Decoded(_read_as(sample, encoding), encoding), penalty)
         if score > highest:
-            best, highest = decoded, score
-    return best, highest
+            best, highest = encoding, score
+    return (Decoded(_read_as(body, best), best) if best else None), highest
+
+
+def _read_as(body: bytes, encoding: str) -> str:
+    """Return ``body`` decoded piece by piece: one call for ten broken megabytes holds all threads up."""
+    if len(body) <= _PIECE_BYTES:
+        return body.decode(encoding, "replace")
+    reader = codecs.getincrementaldecoder(encoding)("replace")
+    pieces = [
+        reader.decode(body[at : at + _PIECE_BYTES]) for at in range(0, len(body), _PIECE_BYTES)
+    ]
+    return "".join((*pieces, reader.decode(b"", final=True)))
 
 
 def _score(decoded: Decoded, penalty: int) -> int:
@@ -161,10 +181,10 @@ def _beyond_ascii(body: bytes) -> int:
 
 def _labelled(body: bytes, charset: str | None) -> Decoded:
     for encoding in _candidates(body, charset):
-        text = body.decode(encoding, "replace")
+        text = _read_as(body, encoding)
         if _BROKEN not in text:
             return Decoded(text, encoding)
-    return Decoded(body.decode("cp1252", "replace"), "cp1252")
+    return Decoded(_read_as(body, "cp1252"), "cp1252")
 
 
 def _candidates(body: bytes, charset: str | None, *more: str) -> Iterator[str]:
@@ -185,4 +205,4 @@ def _codec_name(label: str) -> str | None:
         "".encode(found.name)  # codecs that are no text encodings (hex, zlib) refuse this
     except (LookupError, ValueError):
         return None
-    return _SUPERSETS.get(found.name, found.name)
+    return None if found.name in _NO_PAGE else _SUPERSETS.get(found.name, found.name)

@@ -26,6 +26,7 @@ LONGEST_NAME = 200
 DEEPEST = 10
 _MOST_BROKEN_LINES = 50
 _ROOT = "opml"
+_DECLARED = re.compile(rb"\s*+<\?xml[^>]{0,200}\bencoding\b", re.IGNORECASE)
 _FEEDS = frozenset({"rss", "feed", "rdf"})
 _FEED_TYPES = frozenset({"rss", "atom", "feed", "rss1", "json"})
 _FEED_SCHEME = re.compile(r"^feed:(?://(?!/)|(?=https?:))", re.IGNORECASE)
@@ -103,6 +104,9 @@ def read(body: bytes, charset: str | None = None) -> Outlines:
         raise OpmlError(f"OPML 文件超过 {MOST_BYTES} 字节 (over {MOST_BYTES} bytes)")
     if not body.strip():
         raise OpmlError("OPML 文件是空的 (the file is empty)")
+    # What declares nothing and is no UTF-8 either was written on a Chinese desktop.
+    if charset is None and not _DECLARED.match(body):
+        charset = "gb18030"
     document = prepare(body, charset=charset)
     # What was taken off the head (declaration, document type) counts as lines of the file.
     above = to_utf8(body, charset)[0].rstrip().count(b"\n") - document.body.count(b"\n")

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 MOST_MEMBERS = 2_000
 MOST_BYTES = 300_000_000  # unpacked, all together
-MOST_SHARED_BYTES = 100_000_000  # each part that is read as a whole: shared strings, styles
+MOST_SHARED_BYTES = 100_000_000  # the texts of all cells
+MOST_SHARED_TAGS = 4_000_000  # four make a text
+MOST_WHOLE_BYTES = 4_000_000  # each part that is read as a whole: 20 MB of styles would take 430 MB
+MOST_ROW_BYTES = 8_000_000
 MOST_RATIO = 100  # real sheets pack 5 to 30 times
 SMALL_BYTES = 1_000_000  # below this the ratio says nothing
 LAST_ROW = 1_048_576
@@ -85,13 +88,31 @@ def _check(file: BinaryIO) -> None:
         if len(members) > MOST_MEMBERS or sum(member.file_size for member in members) > MOST_BYTES:
             raise _too_large()
         for member in members:
-            is_streamed = member.filename.startswith("xl/worksheets/")
-            if member.file_size > MOST_SHARED_BYTES and not is_streamed:
-                raise _too_large()
+            if member.file_size > MOST_WHOLE_BYTES:
+                _check_large(archive, member)
             if member.file_size > max(SMALL_BYTES, MOST_RATIO * member.compress_size):
                 raise _too_large()
             if member.filename.lower().endswith((".xml", ".rels")):
                 _refuse_dtd(archive, member)
+
+
+def _check_large(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Refuse a part that would fill the memory: only texts and rows may be many."""
+    is_rows = member.filename.startswith("xl/worksheets/")
+    is_texts = member.filename.lower().endswith("sharedstrings.xml")
+    if member.filename.startswith(("xl/media/", "xl/embeddings/", "docProps/")):
+        return  # never read
+    if not is_rows and (not is_texts or member.file_size > MOST_SHARED_BYTES):
+        raise _too_large()
+    tags = without_row = 0
+    with archive.open(member) as part:
+        while piece := part.read(1 << 20):
+            tags += piece.count(b"<")
+            without_row = 0 if b"</row" in piece or b"<row" in piece else without_row + len(piece)
+            if without_row > MOST_ROW_BYTES and is_rows:
+                raise _too_large()  # one row is read as a whole
+    if is_texts and tags > MOST_SHARED_TAGS:
+        raise _too_large()
 
 
 def _refuse_dtd(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 import structlog
 
+from collectors import registry
 from monitor import garbage
 from monitor.bus import Bus, BusUnavailable, LocalBus
 from monitor.config import Role, Settings, SettingsError, secret_key
@@ -269,13 +270,29 @@ class App:
             with self.database.write() as connection:
                 sources.release_all_leases(connection)
                 deliveries.release_all_leases(connection)
-            return
+        else:
+            self._refuse_another_revision()
+        self._refuse_unknown_kinds()
+
+    def _refuse_another_revision(self) -> None:
         with self.database.read() as connection:
             found = migrate.current(connection)
         if found != migrate.newest():
             raise StartError(
                 f"the database is at revision {found or 'none'}, this program needs {migrate.newest()}:"
                 " run `monitor db upgrade` once, then start again"
+            )
+
+    def _refuse_unknown_kinds(self) -> None:
+        """A collector that is not installed here must not read as a source that says nothing."""
+        with self.database.read() as connection:
+            used = sources.kinds_in_use(connection)
+        if unknown := sorted(kind for kind in used if not registry.is_known(kind)):
+            known = ", ".join(registry.kinds())
+            raise StartError(
+                f"有数据源的类型没有安装采集器: {', '.join(unknown)};已安装: {known}。"
+                "请安装对应的插件,或用 monitor source disable 停用这些数据源 (enabled sources have kinds"
+                " without a collector: install the plug-in, or `monitor source disable` them)"
             )
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from collectors.base import Reply
-from collectors.encoding import decode
+from collectors.encoding import decode, is_for_pages
 from collectors.recipes.patterns import checked_pattern, found
 
 _EMBEDDED_CHARACTERS = 6_000_000
@@ -31,8 +31,11 @@ def known_charset(name: str) -> str:
     try:
         b"".decode(name)
         "".encode(name)
-    except (LookupError, ValueError) as error:
-        raise ValueError(f"{name!r} 不是字符编码，例如 gb18030 (no charset)") from error
+        is_known = is_for_pages(name)
+    except (LookupError, ValueError):
+        is_known = False
+    if not is_known:
+        raise ValueError(f"{name!r} 不是字符编码，例如 gb18030 (no charset)")
     return name
 
 
@@ -70,12 +73,13 @@ class Unwrapped:
     permanent_redirect: bool = False
 
 
-def text_of(reply: Reply, charset: str | None) -> str:
-    """Return the text of an answer; broken bytes become U+FFFD."""
+def text_of(reply: Reply, charset: str | None, *, most: int | None = None) -> str:
+    """Return the text of an answer (of its first ``most`` bytes); broken bytes become U+FFFD."""
+    body = reply.body[:most]
     if charset:
-        return reply.body.decode(charset, "replace").removeprefix("\ufeff")
+        return body.decode(charset, "replace").removeprefix("\ufeff")
     labelled = _CHARSET.search(reply.headers.get("content-type", ""))
-    return decode(reply.body, labelled[1] if labelled else None).text
+    return decode(body, labelled[1] if labelled else None).text
 
 
 def unwrapped(reply: Reply, options: DecodeOptions) -> Reply | None:

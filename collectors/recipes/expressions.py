@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
+from math import prod
 from typing import Any
 
 EXPRESSION_CHARACTERS = 1_000
+MOST_GROWTH = 100
+MOST_STEPS = 1_000_000  # some seconds
+_VALUES_A_STEP = 16  # copied in the time of a step
 Chain = tuple[str, ...]
+_JOINING = frozenset(("multi_select_list", "multi_select_dict", "function_expression"))
 # Nodes whose second child reads from what the first one yields.
 _CHAINED = frozenset((
     "subexpression", "pipe", "index_expression", "projection", "value_projection",
@@ -35,6 +40,10 @@ def checked_expression(expression: str) -> str:
         compiled = _compiled(expression)
         if unknown := _unknown_function(compiled.parsed):
             raise ValueError(f"JMESPath 没有函数 {unknown!r} (no such function)")
+        if _growth(compiled.parsed) > MOST_GROWTH:
+            raise ValueError(
+                "JMESPath 把数据放大过多倍，请拆成几个字段 (the expression multiplies what it reads)"
+            )
         compiled.search({})
     except RecursionError as error:
         raise ValueError("JMESPath 嵌套过深 (the expression is nested too deeply)") from error
@@ -50,12 +59,12 @@ def evaluate(expression: str, value: object) -> object:
     """Return what ``expression`` finds in ``value``.
 
     Raises:
-        Mismatch: a function met a value of a type it does not take.
+        Mismatch: a function met a value of a type it does not take, or it takes too long.
     """
     from jmespath.exceptions import JMESPathError
 
     try:
-        result: object = _compiled(expression).search(value)
+        result: object = _interpreter().visit(_compiled(expression).parsed, value)
     except (JMESPathError, RecursionError, ArithmeticError, TypeError, AttributeError) as error:
         raise Mismatch(f"{expression}: {str(error)[:200]}") from error
     return result
@@ -105,6 +114,44 @@ def _functions(node: dict[str, Any]) -> Iterable[str]:
     for child in node.get("children", []):
         if isinstance(child, dict):
             yield from _functions(child)
+
+
+def _growth(node: dict[str, Any]) -> int:
+    """Return how many times larger than what it reads a result can be, written out as JSON.
+
+    ``[@,@]|[@,@]|…`` doubles with every link: forty of them would fill any memory.
+    """
+    kind = node["type"]
+    inner = [_growth(one) for one in node.get("children", []) if isinstance(one, dict)]
+    if kind in _CHAINED and len(inner) > 1:
+        return inner[0] * max(inner[1:])
+    if kind in _JOINING:
+        quoting = 2 if node.get("value") == "to_string" else 1
+        return max(sum(inner), prod(inner)) * quoting
+    return max(inner, default=1)
+
+
+@cache
+def _bounded() -> type[Any]:
+    from jmespath.visitor import TreeInterpreter  # type: ignore[import-untyped]  # untyped
+
+    class Bounded(TreeInterpreter):  # type: ignore[misc]  # untyped
+        """An interpreter that gives up after a million steps."""
+
+        steps = 0
+
+        def visit(self, node: Any, *args: Any, **more: Any) -> Any:  # noqa: ANN401  # untyped
+            result = super().visit(node, *args, **more)
+            self.steps += 1 + (len(result) // _VALUES_A_STEP if isinstance(result, list) else 0)
+            if self.steps > MOST_STEPS:
+                raise ArithmeticError("too many steps")
+            return result
+
+    return Bounded
+
+
+def _interpreter() -> Any:  # noqa: ANN401  # the package has no types
+    return _bounded()()
 
 
 @lru_cache(maxsize=512)

@@ -39,6 +39,7 @@ from collectors.recipes.selecting import (
 )
 from collectors.recipes.transforms import Place
 from collectors.recipes.walk import Page
+from collectors.taming import PAGE_BYTES
 from collectors.visit import BLOCKED_WAIT, CHALLENGE, Trouble, Visit, is_challenge
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
 MOST_ITEMS = 500
 HOLES = ("page", "offset", "query")
-_IN_THREAD_BYTES = 32 * 1024
 _ACCEPT = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5"
 
 
@@ -115,15 +115,14 @@ class HtmlPages:
         """
         reply = await self.visit.get(self.http, self._address(token), {"Accept": _ACCEPT})
         try:
-            if len(reply.body) < _IN_THREAD_BYTES:
-                return self.read(reply, token)
+            # Also of a small page: a selector may take its time.
             return await asyncio.to_thread(self.read, reply, token)
         except TooSlow as error:
             raise Trouble(SourceState.RECIPE_BROKEN, str(error), status=reply.status) from error
 
     def read(self, reply: Reply, token: str) -> Page:
         """Return the page that ``reply`` is; raises Trouble and TooSlow."""
-        text = text_of(reply, self.options.charset)
+        text = text_of(reply, self.options.charset, most=PAGE_BYTES)
         root = parsed(text, reply.url)
         items = self._items(root)
         if not items:

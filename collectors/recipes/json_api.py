@@ -18,7 +18,7 @@ from collectors.recipes.decoding import DecodeOptions, text_of, unwrapped
 from collectors.recipes.drafts import Draft, draft_of, named
 from collectors.recipes.expressions import Mismatch, chains_of, evaluate, looked_up
 from collectors.recipes.headers import Headers, with_secrets
-from collectors.recipes.health import misconfigured, sample_of, visited
+from collectors.recipes.health import misconfigured, sample_of, visited, without_secrets
 from collectors.recipes.mapping import Expression, JsonMap, mapped, unmapped
 from collectors.recipes.paging import (
     HOLE,
@@ -246,6 +246,7 @@ class JsonPages:
     def _problem(self, document: object, why: str = "没有条目 (no items)") -> str:
         """Return what is wrong with a page that holds nothing to read."""
         sample = sample_of(_shape(document), self.visit.source.secrets)
+        why = without_secrets(why, self.visit.source.secrets.values())  # may quote the answer
         self.observed.problem = f"items {self.options.items[:100]!r}: {why}; 返回内容: {sample}"
         return self.observed.problem
 

@@ -16,6 +16,7 @@ from collectors.recipes.fields import FieldSpec, check_targets
 from collectors.recipes.mapping import Expression, Template, filled_template
 from collectors.recipes.patterns import checked_pattern, found
 from collectors.recipes.transforms import MOST_VALUES, Place, transformed
+from collectors.taming import tamed
 
 if TYPE_CHECKING:
     from parsel import Selector
@@ -126,7 +127,7 @@ def parsed(text: str, base_url: str) -> Selector:
     from lxml import etree
     from parsel import Selector
 
-    markup = text.replace("\0", "").encode("utf-8", "replace").strip() or b"<html/>"
+    markup = tamed(text.replace("\0", "")).encode("utf-8", "replace").strip() or b"<html/>"
     # Made here and not by parsel, which lifts libxml2's limits or warns about them.
     parser = etree.HTMLParser(encoding="utf-8", recover=True, no_network=True)
     try:

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 from collectors.reviews.nodes import Node
 
-_WRAPPING = re.compile(r"<!--|-->|(?://|/\*)?\s*(?:<!\[CDATA\[|\]\]>)\s*(?:\*/)?")
+# Blanks are taken only after a mark: begun at each blank of a long run it would be quadratic.
+_WRAPPING = re.compile(r"<!--|-->|(?:(?://|/\*)\s*+)?(?:<!\[CDATA\[|\]\]>)\s*+(?:\*/)?")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029\ufeff]")
 # A string is taken whole, so that a comma in it is none of ours.
 _STRING_OR_COMMA = re.compile(r"\"(?:[^\"\\]++|\\.)*+\"?+|,(?=\s*+[}\]])", re.DOTALL)
 _BETWEEN = re.compile(r"[\s,;]*+")
 _MOST_DOCUMENTS = 200
+_MOST_MENDED = 500_000  # a search through more holds all threads up, and real scripts have 100 kB
+_MOST_CHARACTERS = 2_000_000
 _decoder = json.JSONDecoder(strict=False)
 
 
@@ -44,7 +47,9 @@ def read_scripts(scripts: Iterable[str]) -> Scripts:
 
 def _values(script: str) -> list[object] | None:
     """Return the values of one script, None if even mended it is no JSON."""
-    for attempt in (str, _mended, _unescaped):
+    if len(script) > _MOST_CHARACTERS:
+        return None
+    for attempt in (str, _mended, _unescaped) if len(script) <= _MOST_MENDED else (str,):
         try:
             return _documents(attempt(script))
         except (ValueError, RecursionError):  # RecursionError: nested a thousand levels deep

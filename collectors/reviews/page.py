@@ -10,24 +10,16 @@ from functools import cached_property
 from lxml import etree
 
 from collectors.encoding import decode
+from collectors.taming import PAGE_BYTES, tamed
 
-PAGE_BYTES = 3 * 1024 * 1024
-# libxml2 compares every attribute of a tag with every other: 16,000 of them cost 0.2 s, 300,000 minutes.
-MOST_ATTRIBUTES = 500
-_LONG_TAG = 2_000
 # Every alternative ends at the end of the page at the latest, so nothing is ever read twice.
 _PIECE = re.compile(
     r"<!--(?:-?>|.*?(?:-->|\Z))"
     r"|<(?P<name>script|style|noscript)\b(?P<attributes>[^>]*+)>?+(?P<body>.*?)(?:</(?P=name)[^>]*+>?+|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
-_TAG = re.compile(
-    r"<(?P<name>[a-zA-Z][a-zA-Z0-9:-]*+)"
-    r"(?P<attributes>(?:[^>=]++|=\s*+(?:\"[^\"]*+\"?+|'[^']*+'?+)?+)*+)>?+"
-)
 # libxml2 drops all that follows them, browsers do not: some sites print two documents in one.
 _CLOSING = re.compile(r"</(?:html|body)\b[^>]*+>?+", re.IGNORECASE)
-_QUOTED = re.compile(r"\"[^\"]*+\"?+|'[^']*+'?+")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 
 
@@ -46,7 +38,8 @@ class Page:
             encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True
         )
         try:
-            return etree.fromstring(_tamed(self.markup).encode("utf-8", "replace"), parser)
+            markup = tamed(_CLOSING.sub(" ", self.markup))
+            return etree.fromstring(markup.encode("utf-8", "replace"), parser)
         except etree.XMLSyntaxError:
             return None
 
@@ -65,16 +58,3 @@ def read_page(body: bytes, headers: Mapping[str, str], url: str) -> Page:
 
     markup = _PIECE.sub(part, text)
     return Page(url, tuple(scripts), markup)
-
-
-def _tamed(markup: str) -> str:
-    """Return ``markup`` without the attributes of tags that have too many of them."""
-
-    def tame(tag: re.Match[str]) -> str:
-        attributes = tag["attributes"]
-        if len(attributes) < _LONG_TAG:
-            return tag[0]
-        count = len(_QUOTED.sub("", attributes).split())
-        return tag[0] if count <= MOST_ATTRIBUTES else f"<{tag['name']}>"
-
-    return _TAG.sub(tame, _CLOSING.sub(" ", markup))

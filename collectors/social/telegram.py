@@ -23,6 +23,7 @@ from collectors.social.limits import Api
 from collectors.social.looking import GONE, Gone, look_at_each
 from collectors.social.paging import NEWEST, Pace, Page, visit_lists
 from collectors.social.telegram_page import Preview, read_preview
+from collectors.taming import PAGE_BYTES
 from collectors.visit import BLOCKED_WAIT, CHALLENGE, Trouble, Visit, is_challenge
 
 _PAGES = 3  # Telegram is content with one request in ten seconds
@@ -109,7 +110,8 @@ async def _page(api: Api, options: TelegramOptions, before: str | None, _known: 
 async def _read(api: Api, reply: Reply) -> Preview:
     def read() -> Preview:
         visit = api.visit
-        return read_preview(decode(reply.body).text, source_id=visit.source.id, now=visit.now)
+        text = decode(reply.body[:PAGE_BYTES]).text
+        return read_preview(text, source_id=visit.source.id, now=visit.now)
 
     return await asyncio.to_thread(read)
 

@@ -12,6 +12,7 @@ from collectors.model import NOBODY, Author, Post, PostKind
 from collectors.numbers import count_zh
 from collectors.plain import tidy
 from collectors.social.values import author, iso, link, metrics, name, published, seen, written
+from collectors.taming import tamed
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -70,7 +71,7 @@ def _tree(page: str) -> HtmlElement | None:
     parser = html.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True)
     try:
         return html.document_fromstring(
-            page[:_MOST_CHARACTERS].encode("utf-8", "replace"), parser=parser
+            tamed(page[:_MOST_CHARACTERS]).encode("utf-8", "replace"), parser=parser
         )
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return None

@@ -160,6 +160,11 @@ def read_row(raw: bytes) -> PostRow:
         raise Rejection(
             "链接须以 http:// 或 https:// 开头 (must start with http:// or https://)", "/url"
         )
+    if row.author and row.author.url and scheme_of(row.author.url) not in ("http", "https"):
+        raise Rejection(
+            "作者链接须以 http:// 或 https:// 开头 (must start with http:// or https://)",
+            "/author/url",
+        )
     if not (row.text or "").strip() and not (row.title or "").strip():
         raise Rejection("标题和正文都是空的 (title and text are both empty)", "/text")
     return row

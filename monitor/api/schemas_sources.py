@@ -27,12 +27,15 @@ def usable_url(text: str) -> str:
     """Return ``text``; raises ValueError when it can never be asked: scheme, user information, no host."""
     try:
         checked_url(text)
-        host = host_of(text)  # raises ValueError for a port beyond 65535
     except (FetchError, ValueError):
+        host = ""
+    else:
+        host = host_of(text)  # none with a port beyond 65535
+    if not host:
         raise ValueError(
             "需要 http:// 或 https:// 开头的地址,且不含用户名、密码和空白 "
             "(an http or https URL without user information or blanks)"
-        ) from None
+        )
     if len(host) > LONGEST_HOST:
         raise ValueError("主机名过长 (host name too long)")
     return text

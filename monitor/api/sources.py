@@ -139,7 +139,7 @@ def update_source(key: Id, body: SourcePatch, request: Request, needs: Needs, _:
     "/{key:int}", operation_id="delete_source", summary="Delete a source", status_code=204
 )
 def delete_source(key: Id, request: Request, needs: Needs, _: Admin) -> Response:
-    """Delete a source that has no posts; one with posts can only be disabled."""
+    """Delete a source that has no posts and no inlet; others can only be disabled."""
     with needs.database.write() as connection:
         locks.hold(connection, source, key)
         row = found(sources.get(connection, key), key)
@@ -147,7 +147,7 @@ def delete_source(key: Id, request: Request, needs: Needs, _: Admin) -> Response
         if not sources.delete(connection, key):
             raise Problem(
                 "conflict",
-                '该数据源已有信息,不能删除;请停用: PATCH {"enabled": false} (it has posts: disable it instead)',
+                '该数据源已有信息或接口,不能删除;请停用: PATCH {"enabled": false} (it has posts or an inlet: disable it instead)',
             )
     return Response(status_code=204)
 

@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 
+from monitor.api.access import take
 from monitor.api.deps import Deps, deps
 from monitor.api.problems import Problem
 from monitor.pipeline.websub import Check, answer_check, is_signed, store_push
@@ -32,6 +33,7 @@ Word = Annotated[str, Query(max_length=2_000)]
 )
 def check_subscription(  # noqa: PLR0913, PLR0917  # one parameter a field of the protocol
     callback: Callback,
+    request: Request,
     needs: Needs,
     mode: Annotated[Word, Query(alias="hub.mode")],
     topic: Annotated[Word, Query(alias="hub.topic")],
@@ -43,7 +45,7 @@ def check_subscription(  # noqa: PLR0913, PLR0917  # one parameter a field of th
     check = Check(mode=mode, topic=topic, challenge=challenge, lease_seconds=lease, reason=reason)
     answer = answer_check(needs.database, callback, check, now=needs.clock())
     if answer is None:
-        raise _not_ours()
+        raise _not_ours(request)
     return PlainTextResponse(answer)
 
 
@@ -54,7 +56,8 @@ async def receive_push(callback: Callback, request: Request, needs: Needs) -> Re
     """Store a signed push. One with a wrong signature is answered alike and ignored (section 8.1)."""
     row = await run_in_threadpool(_row, needs, callback)
     if row is None:
-        raise _not_ours()
+        raise _not_ours(request)
+    take(request, request.app.state.rate_limit, f"websub:{row['id']}")
     body = await request.body()
     signature = request.headers.get("x-hub-signature", "")
     if not _is_genuine(needs, row, body, signature):
@@ -65,7 +68,9 @@ async def receive_push(callback: Callback, request: Request, needs: Needs) -> Re
     return Response(status_code=202)
 
 
-def _not_ours() -> Problem:
+def _not_ours(request: Request) -> Problem:
+    address = request.client.host if request.client else ""
+    take(request, request.app.state.failure_limit, f"websub:{address}")
     return Problem("not-found", "没有这个订阅 (no such subscription)")
 
 

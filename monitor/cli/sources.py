@@ -41,6 +41,8 @@ def register(app: typer.Typer) -> None:
     source.command("list")(list_sources)
     source.command("test")(try_source)
     source.command("poll")(poll_source)
+    source.command("disable")(disable_source)
+    source.command("enable")(enable_source)
     source.command("kinds")(list_kinds)
     source.command("presets")(list_presets)
     source.command("import")(import_feeds)
@@ -148,6 +150,27 @@ def poll_source(source_id: Annotated[int, typer.Argument(help="编号 · id")]) 
     print("已排队 · queued")
 
 
+def disable_source(source_id: Annotated[int, typer.Argument(help="编号 · id")]) -> None:
+    """停用数据源,信息保留 · Stop visiting a source; its posts stay."""
+    _set_enabled(source_id, enabled=False)
+    print("已停用 · disabled")
+
+
+def enable_source(source_id: Annotated[int, typer.Argument(help="编号 · id")]) -> None:
+    """启用数据源 · Visit a source again."""
+    _set_enabled(source_id, enabled=True)
+    print("已启用 · enabled")
+
+
+def _set_enabled(source_id: int, *, enabled: bool) -> None:
+    from monitor.storage import sources
+
+    with opened() as app, app.database.write() as connection:
+        if sources.get(connection, source_id) is None:
+            raise Failed(f"没有数据源 {source_id} · there is no such source")
+        sources.change(connection, source_id, {"enabled": enabled}, now=app.clock())
+
+
 def list_kinds(json: Annotated[bool, JSON_OPTION] = False) -> None:
     """列出数据源类型与选项 · List kinds of sources; with --json the schema of their options."""
     from monitor.api.source_kinds import kinds
@@ -156,6 +179,7 @@ def list_kinds(json: Annotated[bool, JSON_OPTION] = False) -> None:
     if not json:
         for row in rows:
             row["options"] = ", ".join(row.pop("options_schema").get("properties", ()))
+            del row["obeys_robots"], row["default_url"]
             row["secrets"] = ", ".join(row["secrets"])
     show(rows, as_json=json)
 
@@ -168,7 +192,9 @@ def list_presets(json: Annotated[bool, JSON_OPTION] = False) -> None:
     if not json:
         rows = [
             {
-                **row,
+                "name": row["name"],
+                "title": row["title"],
+                "kind": row["kind"],
                 "parameters": ", ".join(row["parameters"]),
                 "secrets": ", ".join(row["secrets"]),
             }

@@ -20,7 +20,7 @@ from monitor.http.addresses import PUBLIC_PORTS, AddressPolicy, IPNetwork
 from monitor.http.body import read_body
 from monitor.http.connect import GuardedConnector, Refusal, Resolve, resolve_by_system
 from monitor.http.errors import FetchError, Reason, RefusedAddress
-from monitor.http.streams import Session, lines_of, messages_of
+from monitor.http.streams import Session, lines_of, messages_of, no_redirects
 from monitor.http.trouble import reason_of
 from monitor.http.urls import checked_url, follow, headers_for_next_hop, is_literal
 
@@ -85,6 +85,7 @@ class GuardedClient:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,
+            trace_configs=[no_redirects()],
         )
         # No httpx client around it: its redirects, cookies, sign-ins and logging of whole URLs
         # are what we do not want, and a quarter of the processor time of a small request.

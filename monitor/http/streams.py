@@ -26,6 +26,27 @@ _TIMEOUT = aiohttp.ClientTimeout(
 )
 
 
+class Redirected(aiohttp.ClientError):
+    """aiohttp was about to follow a redirect by itself, unchecked and with all of our headers."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def no_redirects() -> aiohttp.TraceConfig:
+    """Return the tracing of a session that follows no redirect: opening a websocket cannot say so itself."""
+
+    async def refuse(  # aiohttp awaits it
+        _session: Session, _context: object, told: aiohttp.TraceRequestRedirectParams
+    ) -> None:
+        raise Redirected(told.response.status)
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_redirect.append(refuse)
+    return tracing
+
+
 @asynccontextmanager
 async def lines_of(
     session: Session, url: str, headers: Mapping[str, str]
@@ -52,18 +73,23 @@ def _refused(url: str, status: int) -> FetchError:
 
 
 async def _lines(response: aiohttp.ClientResponse, url: str) -> AsyncIterator[str]:
-    rest = b""
+    begun: list[bytes] = []  # joined when the line ends: it may come byte by byte
+    size = 0
     try:
         async for chunk in response.content.iter_any():
-            *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                yield line.removesuffix(b"\r").decode("utf-8", "replace")
-            if len(rest) > LINE_BYTES:
+            begun.append(chunk)
+            size += len(chunk)
+            if b"\n" in chunk:
+                *whole, rest = b"".join(begun).split(b"\n")
+                begun, size = [rest], len(rest)
+                for line in whole:
+                    yield line.removesuffix(b"\r").decode("utf-8", "replace")
+            if size > LINE_BYTES:
                 raise FetchError(Reason.TOO_LARGE, url, "a line over 1 MB")
     except _TROUBLE as trouble:
         raise FetchError(reason_of(trouble), url) from None
-    if rest:
-        yield rest.decode("utf-8", "replace")
+    if size:
+        yield b"".join(begun).decode("utf-8", "replace")
 
 
 @asynccontextmanager
@@ -82,7 +108,7 @@ async def messages_of(
             max_msg_size=MESSAGE_BYTES,
             timeout=aiohttp.ClientWSTimeout(ws_receive=SILENCE_SECONDS, ws_close=2.0),
         )
-    except aiohttp.WSServerHandshakeError as refused:
+    except (aiohttp.WSServerHandshakeError, Redirected) as refused:
         raise _refused(url, refused.status) from None
     except _TROUBLE as trouble:
         raise FetchError(reason_of(trouble), url) from None

@@ -13,8 +13,8 @@ from monitor.http.errors import FetchError, Reason
 _SCHEMES = frozenset({"http", "https"})
 _LONGEST = 8_000
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
-# Asked of one host, told to another: never.
-_OF_THE_HOST = frozenset({"authorization", "cookie", "proxy-authorization"})
+# Any other header may be a key (X-Api-Key, PRIVATE-TOKEN …): meant for one host, told to no other.
+_FOR_EVERYBODY = frozenset({"user-agent", "accept", "accept-encoding", "accept-language"})
 # They answer for the URL first asked, not for where it leads.
 _OF_THE_URL = frozenset({"if-none-match", "if-modified-since"})
 
@@ -65,8 +65,11 @@ def headers_for_next_hop(
 ) -> dict[str, str]:
     """Return the headers that may go to ``target`` after a redirect from ``url``."""
     same_host = (url.scheme, url.host, url.port) == (target.scheme, target.host, target.port)
-    dropped = _OF_THE_URL if same_host else _OF_THE_URL | _OF_THE_HOST
-    return {name: value for name, value in headers.items() if name.lower() not in dropped}
+    return {
+        name: value
+        for name, value in headers.items()
+        if name.lower() not in _OF_THE_URL and (same_host or name.lower() in _FOR_EVERYBODY)
+    }
 
 
 def is_literal(host: str) -> bool:

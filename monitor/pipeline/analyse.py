@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
 from sqlalchemy import Connection, RowMapping
 
@@ -17,6 +18,7 @@ from monitor.bus import Bus, Message
 from monitor.pipeline.analyst import Analyst, PoisonedBatch, Rules, RulesCache
 from monitor.pipeline.batches import unpack
 from monitor.pipeline.planning import looks_for
+from monitor.pipeline.storable import storable
 from monitor.storage import counters, looks, post_metrics, posts, ratings, rhythms, rollups, sources
 from monitor.storage.engine import Database
 from monitor.storage.posts import Known
@@ -76,7 +78,13 @@ async def analyse_batches(needs: Analysing, bus: Bus, *, wait: timedelta = FETCH
 
 
 async def _analyse(needs: Analysing, message: Message) -> None:
-    polls = unpack(message.body)
+    try:
+        polls = unpack(message.body)
+    except msgspec.MsgspecError as error:
+        # a collector sent values of wrong types: the slots come again when their leases end
+        log.error("batch unreadable", reason=str(error))  # noqa: TRY400  # the text says it all
+        await message.dead(str(error))
+        return
     try:
         await store_polls(needs, polls)
     except PoisonedBatch as error:
@@ -90,17 +98,27 @@ async def _analyse(needs: Analysing, message: Message) -> None:
 
 
 async def _store_apart(needs: Analysing, polls: Sequence[Poll]) -> None:
-    """Store each poll by itself; the one that kills its reader is put down on its source."""
+    """Store each poll by itself; a post that kills its reader is put down on its source."""
     for poll in polls:
         try:
             await store_polls(needs, [poll])
         except PoisonedBatch as error:
-            log.exception("poll given up", source_id=poll.source_id)
-            reason = f"一条内容使分析进程崩溃,本次抓取已搁置: {error}"
+            log.exception("post given up", source_id=poll.source_id)
+            await store_each(needs, poll.posts)
+            reason = f"一条内容使分析进程崩溃,已搁置该条: {error}"
             given_up = replace(
                 poll, outcome=Outcome.FAILED, state=SourceState.FAILING, reason=reason, posts=()
             )
             await store_polls(needs, [given_up])
+
+
+async def store_each(needs: Analysing, items: Iterable[Post]) -> None:
+    """Store each post by itself, without those that kill their reader: one costs no other."""
+    for post in items:
+        try:
+            await store_posts(needs, [post])
+        except PoisonedBatch:
+            log.exception("post given up", source_id=post.source_id, external_id=post.external_id)
 
 
 async def store_polls(needs: Analysing, polls: Sequence[Poll]) -> Stored:
@@ -113,7 +131,8 @@ async def store_posts(
     needs: Analysing, items: Sequence[Post], polls: Sequence[Poll] = ()
 ) -> Stored:
     """Understand the posts that are new or edited, and store them; a repeated call changes nothing."""
-    unique = {post.key: post for post in items}
+    checked = items if polls else map(storable, items)  # a visit has mended what it brought
+    unique = {post.key: post for post in checked}
     while True:
         rules, there, origins = await asyncio.to_thread(_prepare, needs, unique)
         fresh = [

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import structlog
 
-from collectors.model import Outcome, Poll, SourceState
+from collectors.model import Outcome, Poll
 from monitor.bus import Bus, BusFull, TooLargeForBus
 from monitor.pipeline.batches import pack
 from monitor.pipeline.polite import Politeness
-from monitor.pipeline.visiting import Visiting
+from monitor.pipeline.visiting import Visiting, broken_poll, too_large_poll
 from monitor.storage import sources
 from monitor.storage.engine import Database
 from monitor.storage.sources import Claim
@@ -42,6 +43,7 @@ class Collector:
     wake: Callable[[], None] = lambda: None
     running: set[asyncio.Task[None]] = field(default_factory=set)
     home: list[Poll] = field(default_factory=list)
+    claims: dict[tuple[int, datetime], Claim] = field(default_factory=dict)
 
     async def collect_due(self) -> int:
         """Send on what came home, then start visits as far as there is room; returns how many of both.
@@ -56,7 +58,7 @@ class Collector:
         for claim in claims:
             task = asyncio.create_task(self._visit(claim))
             self.running.add(task)
-            task.add_done_callback(self._returned)
+            task.add_done_callback(partial(self._returned, claim))
         return sent + len(claims)
 
     async def drain(self, seconds: float = 60.0) -> None:
@@ -73,7 +75,7 @@ class Collector:
     def _claim(self, room: int) -> list[Claim]:
         now = self.clock()
         with self.database.read() as connection:
-            due = sources.next_due(connection)
+            due = sources.next_due(connection, now=now)
         if due is None or due > now:
             return []
         with self.database.write() as connection:
@@ -97,16 +99,20 @@ class Collector:
             reason=poll.reason,
         )
         self.home.append(poll)
+        if poll.outcome is Outcome.NEW:
+            self.claims[poll.source_id, poll.slot] = claim
 
-    def _returned(self, task: asyncio.Task[None]) -> None:
+    def _returned(self, claim: Claim, task: asyncio.Task[None]) -> None:
         self.running.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            # a bug of ours: seen here; the lease runs out and the slot comes again
-            log.error("visit broke", exc_info=error)
+            # a bug of ours or of a plug-in: a source that cannot be read must not look calm
+            log.error("visit broke", source_id=claim.source.id, exc_info=error)
+            self.home.append(broken_poll(claim, error, self.clock()))
         asyncio.get_running_loop().call_later(GATHER_SECONDS, self.wake)
 
     async def _send_on(self) -> int:
         home, self.home = self.home, []
+        now = self.clock()
         quiet = [poll for poll in home if poll.outcome is not Outcome.NEW]
         if quiet:
             await asyncio.to_thread(self._complete, quiet)
@@ -117,17 +123,19 @@ class Collector:
                 self.home.extend(batch.polls)
                 log.warning("batch held back", reason=str(full), message_id=batch.message_id)
             except TooLargeForBus as error:
-                await asyncio.to_thread(
-                    self._complete, [_failed(poll, error) for poll in batch.polls]
-                )
+                failed = [too_large_poll(self._claim_of(poll), error, now) for poll in batch.polls]
+                await asyncio.to_thread(self._complete, failed)
+        self._forget_claims()
         return len(home) - len(self.home)
+
+    def _claim_of(self, poll: Poll) -> Claim:
+        return self.claims[poll.source_id, poll.slot]
+
+    def _forget_claims(self) -> None:
+        """Keep the claims of polls that are still to be sent, with the cursors they began at."""
+        waiting = {(poll.source_id, poll.slot) for poll in self.home}
+        self.claims = {key: claim for key, claim in self.claims.items() if key in waiting}
 
     def _complete(self, polls: Sequence[Poll]) -> None:
         with self.database.write() as connection:
             sources.complete(connection, polls)
-
-
-def _failed(poll: Poll, error: Exception) -> Poll:
-    return replace(
-        poll, outcome=Outcome.FAILED, state=SourceState.FAILING, reason=str(error), posts=()
-    )

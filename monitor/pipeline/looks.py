@@ -19,10 +19,11 @@ from collectors.article import Article, Page, Selectors
 from collectors.base import LooksAgain
 from collectors.model import CollectError, Look, Post, Sight, Source, post_key
 from collectors.options import Options
-from monitor.pipeline.analyse import Analysing, store_posts
+from monitor.pipeline.analyse import Analysing, store_each, store_posts
+from monitor.pipeline.analyst import PoisonedBatch
 from monitor.pipeline.extracting import ExtractError
 from monitor.pipeline.planning import looking_again
-from monitor.pipeline.polite import Forbidden
+from monitor.pipeline.polite import Forbidden, HostBusy
 from monitor.pipeline.visiting import Visiting
 from monitor.storage import looks, posts, sources
 from monitor.storage.looks import Claimed, Purpose
@@ -32,6 +33,8 @@ log = structlog.get_logger()
 AT_ONCE = 40
 SITES_AT_ONCE = 8
 RETRY = timedelta(minutes=30)
+LONGEST_GROUP = timedelta(minutes=3)
+"""Of one source's pages in a row: shorter than the lease by more than any one page takes."""
 _GONE = frozenset({404, 410})
 
 
@@ -45,7 +48,7 @@ class PageReader(Protocol):
 
 @dataclass(slots=True)
 class _Found:
-    """What one round of looks brought."""
+    """What the looks at one source brought."""
 
     posts: list[Post] = field(default_factory=list)
     gone: list[bytes] = field(default_factory=list)
@@ -54,6 +57,12 @@ class _Found:
     tries: dict[int, int] = field(default_factory=dict)
 
     def postpone(self, one: Claimed, wait: timedelta) -> None:
+        """Look again later; after the third time not again."""
+        self.failed[one.id] = wait
+        self.tries[one.id] = one.tries + 1
+
+    def put_back(self, one: Claimed, wait: timedelta) -> None:
+        """Look again later: nobody was asked, so this was no try."""
         self.failed[one.id] = wait
         self.tries[one.id] = one.tries
 
@@ -72,20 +81,37 @@ class Looking:
         if not claimed:
             return 0
         equipped = await asyncio.to_thread(self._sources, {one.post.source_id for one in claimed})
-        found = _Found()
         groups: dict[tuple[int, Purpose], list[Claimed]] = defaultdict(list)
         for one in claimed:
             groups[one.post.source_id, one.purpose].append(one)
         gate = asyncio.Semaphore(SITES_AT_ONCE)
-        await asyncio.gather(
+        ends = await asyncio.gather(
             *(
-                self._group(equipped.get(source_id), purpose, group, found, gate)
+                self._group(equipped.get(source_id), purpose, group, gate)
                 for (source_id, purpose), group in groups.items()
-            )
+            ),
+            return_exceptions=True,
         )
-        await store_posts(self.analysing, found.posts)
-        await asyncio.to_thread(self._settle, found)
+        for group, end in zip(groups.values(), ends, strict=True):
+            if isinstance(end, BaseException):
+                await self._put_off(group, end)
         return len(claimed)
+
+    async def _put_off(self, group: Sequence[Claimed], error: BaseException) -> None:
+        """Put off the looks of one source that a bug of ours ended; the others go on."""
+        log.error("looks broke", source_id=group[0].post.source_id, exc_info=error)
+        found = _Found()
+        for one in group:
+            found.postpone(one, RETRY)
+        await asyncio.to_thread(self._settle, found)
+
+    async def _keep(self, found: _Found) -> None:
+        """Store what the looks at one source brought; a text that kills its reader costs no other."""
+        try:
+            await store_posts(self.analysing, found.posts)
+        except PoisonedBatch:
+            await store_each(self.analysing, found.posts)
+        await asyncio.to_thread(self._settle, found)
 
     def _claim(self) -> list[Claimed]:
         now = self.visiting.clock()
@@ -118,20 +144,35 @@ class Looking:
         source: Source | None,
         purpose: Purpose,
         group: Sequence[Claimed],
-        found: _Found,
         gate: asyncio.Semaphore,
     ) -> None:
         """Look at the posts of one source. One that was deleted or disabled is looked at no more."""
+        found = _Found()
         if source is None:
             found.done.extend(replace(one, is_deleted=True) for one in group)
+            await self._keep(found)
             return
         async with gate:
             collector = looking_again(source.kind) if purpose is Purpose.AGAIN else None
             if collector is not None:
                 await self._again(collector, source, group, found)
             else:
-                for one in group:
-                    await self._page(source, one, found)
+                await self._pages(source, group, found)
+            await self._keep(found)
+
+    async def _pages(self, source: Source, group: Sequence[Claimed], found: _Found) -> None:
+        """Read one page after the other; what does not fit into the lease is put back."""
+        ends = self.visiting.seconds() + LONGEST_GROUP.total_seconds()
+        for place, one in enumerate(group):
+            if self.visiting.seconds() >= ends:
+                found.put_back(one, timedelta())
+                continue
+            try:
+                if place:
+                    await self.visiting.turns.give_way(one.post.url or "")
+                await self._page(source, one, found)
+            except HostBusy as error:
+                found.put_back(one, error.wait or RETRY)
 
     async def _again(
         self, collector: LooksAgain, source: Source, group: Sequence[Claimed], found: _Found
@@ -168,6 +209,8 @@ class Looking:
             log.info("look refused", post_id=one.post_id, reason=str(error))
             found.done.append(replace(one, is_deleted=True))  # ends the series, marks nothing
             return
+        except HostBusy:
+            raise
         except CollectError as error:
             found.postpone(one, max(RETRY, error.wait or RETRY))
             return
@@ -202,10 +245,11 @@ class Looking:
 def completed_by(post: Post, article: Article) -> Post | None:
     """Return ``post`` with the text of its page, None where the page says no more than the post.
 
-    A page whose text is shorter than what the source delivered is a login wall or an error page.
+    A page whose text is shorter than what the source delivered, or than half of what the page itself
+    said before, is a login wall or an error page.
     """
-    before = post.text if post.delivered_hash is None else ""
-    if len(article.text) <= max(len(before), 1) or article.text == post.text:
+    least = len(post.text) if post.delivered_hash is None else len(post.text) // 2
+    if len(article.text) <= max(least, 1) or article.text == post.text:
         return None
     author = post.author if post.author.name else replace(post.author, name=article.author)
     return replace(

@@ -18,11 +18,13 @@ from monitor.storage import hosts
 from monitor.storage.engine import Database
 
 MOST_WAIT = timedelta(seconds=30)
+GIVEN_WAY = timedelta(seconds=1.5)  # due sources are claimed every second
 LONGEST_CRAWL_DELAY = timedelta(seconds=60)
 ROBOTS_KEPT = 10_000
 HOSTS_KEPT = 10_000
 ROBOTS_AGE = timedelta(hours=24)
 ROBOTS_RETRY = timedelta(hours=1)
+_NO_ADDRESS = "这不是一个可访问的网址 (not an address that can be asked)"
 _Stream = TypeVar("_Stream")
 
 
@@ -111,6 +113,27 @@ class Turns:
         while len(self._rested) > HOSTS_KEPT:
             self._rested.popitem(last=False)
 
+    async def give_way(self, url: str) -> None:
+        """Wait until the host of ``url`` has been free for longer than it takes to claim what is due there.
+
+        A row of requests that each take the next turn would never let a due source have one.
+
+        Raises:
+            HostBusy: it will not be free within 30 s.
+        """
+        host = hosts.host_of(url)
+        if not host or self.politeness.is_exempt(host):
+            return
+        ahead = await asyncio.to_thread(self._ahead, host)
+        if ahead > MOST_WAIT:
+            raise HostBusy(host, ahead)
+        await self.sleep((ahead + GIVEN_WAY).total_seconds())
+
+    def _ahead(self, host: str) -> timedelta:
+        now = self.clock()
+        with self.database.read() as connection:
+            return max(hosts.free_at(connection, host) - now, timedelta())
+
     async def hold(self, url: str, least: timedelta) -> None:
         """Keep everybody from the host of ``url`` for ``least``: its turn was taken for less."""
         host = hosts.host_of(url)
@@ -142,7 +165,11 @@ class RobotsBook:
     _asking: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     def knows(self, url: str) -> bool:
-        """Return whether the site need not be asked for its robots.txt now."""
+        """Return whether the site need not be asked for its robots.txt now.
+
+        Raises:
+            CollectError: ``url`` is no address.
+        """
         known = self._known.get(_site_of(url))
         return known is not None and self.clock() < known[0]
 
@@ -153,11 +180,12 @@ class RobotsBook:
 
         Raises:
             Forbidden: the page is not for us.
+            CollectError: ``url`` is no address.
         """
-        parts = urlsplit(url)
-        robots = await self._robots(_site_of(url), is_paid)
+        site = _site_of(url)
+        robots = await self._robots(site, is_paid)
         if not robots.allows(url, self.agent):
-            raise Forbidden(parts.netloc)
+            raise Forbidden(urlsplit(site).netloc)
         return min(robots.crawl_delay(self.agent) or timedelta(), LONGEST_CRAWL_DELAY)
 
     async def _robots(self, site: str, is_paid: bool) -> Robots:
@@ -179,10 +207,13 @@ class RobotsBook:
         finally:
             self.turns.answered(site)
         age = ROBOTS_RETRY if reply.status >= 500 else ROBOTS_AGE
-        return self.clock() + age, Robots.parse(reply.status, reply.body)
+        robots = await asyncio.to_thread(Robots.parse, reply.status, reply.body)
+        return self.clock() + age, robots
 
 
 def _site_of(url: str) -> str:
+    if not hosts.host_of(url):
+        raise CollectError(_NO_ADDRESS, retryable=False)
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 

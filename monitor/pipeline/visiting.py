@@ -18,9 +18,10 @@ from collectors.options import Pace
 from collectors.recipes.rehearsal import Rehearsal, Rehearses
 from collectors.registry import UnknownKind, collector_for
 from collectors.rhythm import Rhythm, adaptive_interval
-from collectors.visit import Trouble, Visit, back_off
+from collectors.visit import Trouble, Visit, back_off, trouble_state
 from monitor.pipeline.analyst import RulesCache
 from monitor.pipeline.polite import PoliteHttp, Politeness, RobotsBook, Turns
+from monitor.pipeline.storable import storable_poll
 from monitor.storage import secrets_of_sources as secrets
 from monitor.storage.engine import Database
 from monitor.storage.hosts import host_of
@@ -30,6 +31,7 @@ from monitor.storage.sources import Claim, to_source
 LONGEST_VISIT = timedelta(seconds=90)
 SLOW = timedelta(seconds=8)
 BROKEN_AFTER = 3
+ANSWERED = frozenset({SourceState.OK, SourceState.SLOW})
 FIRST_BACKLOG = timedelta(hours=24)
 JITTER = 0.1
 PUSHED_INTERVAL = timedelta(hours=6)
@@ -86,8 +88,12 @@ class Visiting:
                 poll = await collector.collect(source, slot=claim.slot, http=way, now=visit.now)
         except TimeoutError:
             return visit.failed(Trouble(SourceState.BACKING_OFF, _TOO_LONG))
+        elapsed = self.seconds() - started
+        if poll.state not in ANSWERED:
+            # asked for with an answer that came so long after the begin, from which it counts
+            poll = replace(poll, wait=poll.wait + timedelta(seconds=elapsed))
         # our own waiting for a turn is not the site's slowness
-        taken = self.seconds() - started - way.waited.total_seconds()
+        taken = elapsed - way.waited.total_seconds()
         poll = _put_right(source, poll, max(0.0, taken), self._is_hurried(source))
         is_broken = (
             collector.obeys_robots and poll.is_empty and claim.empty_visits + 1 >= BROKEN_AFTER
@@ -155,11 +161,28 @@ class Visiting:
         return replace(source, secrets=opened, interval=interval, terms=terms)
 
 
+def broken_poll(claim: Claim, error: BaseException, now: datetime) -> Poll:
+    """Return the poll of a visit that a bug of ours or of a plug-in ended: a state, never calm."""
+    visit = Visit(source=claim.source, slot=claim.slot, now=now)
+    name = type(error).__name__
+    reason = f"抓取程序出错：{name}，详见日志 (the collector broke, see the log)"
+    return visit.failed(Trouble(trouble_state(claim.source), reason))
+
+
+def too_large_poll(claim: Claim, error: Exception, now: datetime) -> Poll:
+    """Return the poll of a visit that brought more than the bus carries; its cursor stays."""
+    visit = Visit(source=claim.source, slot=claim.slot, now=now)
+    return replace(
+        visit.failed(Trouble(SourceState.FAILING, str(error))), wait=back_off(claim.source)
+    )
+
+
 _TOO_LONG = f"抓取超过 {LONGEST_VISIT.total_seconds():.0f} 秒，已中止 (the visit took too long and was ended)"
 
 
 def _put_right(source: Source, poll: Poll, seconds: float, is_hurried: bool) -> Poll:
     """Return the poll with its time taken, its undated posts placed, its next visit a little off the beat."""
+    poll = storable_poll(poll)
     posts = placed(poll.posts, since=source.last_success_at, now=poll.fetched_at)
     poll = replace(poll, seconds=seconds, posts=posts)
     if not is_hurried and poll.wait < timedelta(days=1):

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 import structlog
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from collectors.base import Http
 from collectors.feed import parse_feed
@@ -100,14 +100,18 @@ def answer_check(database: Database, callback: str, check: Check, *, now: dateti
 
     Nobody can subscribe or unsubscribe us: only the topic we asked for, at the address made for it.
     """
+    with database.read() as connection:  # strangers may ask: they must not queue for the writer
+        if _asked(connection, callback, check) is None:
+            return None
     with database.write() as connection:
-        row = subscriptions.by_callback(connection, callback)
-        if row is None or row["topic"] != check.topic:
+        row = _asked(connection, callback, check)
+        if row is None:
             return None
         if check.mode == "denied":
             values = {
                 "state": "denied",
-                "reason": check.reason[:300] or "hub 拒绝订阅 (the hub denied it)",
+                "reason": check.reason[:300].replace("\0", "")
+                or "hub 拒绝订阅 (the hub denied it)",
                 "next_ask_at": now + REFUSED_WAIT,
             }
             subscriptions.change(connection, row["id"], values)
@@ -125,6 +129,11 @@ def answer_check(database: Database, callback: str, check: Check, *, now: dateti
         }
         subscriptions.change(connection, row["id"], values)
     return check.challenge
+
+
+def _asked(connection: Connection, callback: str, check: Check) -> RowMapping | None:
+    row = subscriptions.by_callback(connection, callback)
+    return row if row is not None and row["topic"] == check.topic else None
 
 
 def is_signed(body: bytes, signature: str, secret: str) -> bool:

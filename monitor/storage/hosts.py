@@ -16,24 +16,29 @@ from monitor.storage.tables import host
 
 @lru_cache(maxsize=10_000)  # asked several times a visit, of the same addresses
 def host_of(url: str) -> str:
-    """Return the host and port that politeness counts by, lower case; "" for no address."""
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443, "ws": 80, "wss": 443}.get(parts.scheme)
+    """Return the host and port that politeness counts by, lower case; "" for what is no address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # a port of eight digits, an open bracket: links of hostile pages
+        return ""
+    port = port or {"http": 80, "https": 443, "ws": 80, "wss": 443}.get(parts.scheme)
     return f"{parts.hostname or ''}:{port}".lower() if parts.hostname else ""
 
 
-def reserve_free(
+def reserve_free(  # one reservation, told whole
     database: Database,
     connection: Connection,
     names: Sequence[str],
     *,
     now: datetime,
     pause: timedelta,
+    most: int,
 ) -> set[str]:
-    """Take the turn at each of these hosts that is free now; returns those taken."""
+    """Take the turn at the first ``most`` of these hosts that are free now; returns those taken."""
     if not names:
         return set()
-    _ensure(database, connection, names)
+    _ensure(database, connection, sorted(names))
     free = set(
         connection.scalars(
             select(host.c.name)
@@ -42,8 +47,9 @@ def reserve_free(
             .with_for_update(skip_locked=True)
         )
     )
-    connection.execute(update(host).where(host.c.name.in_(free)).values(next_ok_at=now + pause))
-    return free
+    taken = [name for name in names if name in free][:most]
+    connection.execute(update(host).where(host.c.name.in_(taken)).values(next_ok_at=now + pause))
+    return set(taken)
 
 
 def reserve(  # one reservation, told whole
@@ -64,6 +70,12 @@ def reserve(  # one reservation, told whole
     if turn - now <= most:
         connection.execute(update(host).where(host.c.name == name).values(next_ok_at=turn + pause))
     return turn
+
+
+def free_at(connection: Connection, name: str) -> datetime:
+    """Return when the next turn at a host is, as things stand."""
+    known: datetime | None = connection.scalar(select(host.c.next_ok_at).where(host.c.name == name))
+    return known or EPOCH
 
 
 def hold(connection: Connection, name: str, *, until: datetime) -> None:

@@ -122,11 +122,11 @@ def postpone(
     *,
     now: datetime,
 ) -> None:
-    """Plan looks that found no answer for later; after three tries they are given up."""
-    given_up = [key for key in failed if tries[key] + 1 >= TRIES]
+    """Plan looks that found no answer for later; ``tries`` are those made, after three they are given up."""
+    given_up = [key for key in failed if tries[key] >= TRIES]
     connection.execute(delete(look).where(look.c.id.in_(given_up)))
     rows = [
-        {"b_id": key, "b_due": now + wait, "b_tries": tries[key] + 1}
+        {"b_id": key, "b_due": now + wait, "b_tries": tries[key]}
         for key, wait in failed.items()
         if key not in given_up
     ]

@@ -30,9 +30,9 @@ def note(
     ids = sorted(post_id for post_id, metrics in seen.items() if metrics)
     for start in range(0, len(ids), CHUNK):
         rows = connection.execute(
-            select(post.c.id, post.c.metrics, post.c.ingested_at).where(
-                post.c.id.in_(ids[start : start + CHUNK])
-            )
+            select(post.c.id, post.c.metrics, post.c.ingested_at)
+            .where(post.c.id.in_(ids[start : start + CHUNK]))
+            .order_by(post.c.id)
         ).all()
         moved = [row for row in rows if _moved(row.metrics, seen[row.id])]
         _write(database, connection, moved, seen, now)

@@ -150,15 +150,18 @@ def _revise(
     items: Sequence[tuple[int, str, Understood]],
     now: datetime,
 ) -> dict[int, datetime]:
-    """Keep what edited posts said before; returns their publication times. A page read is no edit."""
+    """Keep what edited posts said before; returns their publication times.
+
+    A page that completes a teaser is no edit; one that says something else than before is.
+    """
     edited = {post_id for post_id, _, item in items if item.post.delivered_hash is None}
-    columns = (post.c.id, post.c.published_at, post.c.title, post.c.text)
+    columns = (post.c.id, post.c.published_at, post.c.title, post.c.text, post.c.delivered_hash)
     ids = [post_id for post_id, _, _ in items]
     stored = connection.execute(select(*columns).where(post.c.id.in_(ids))).all()
     revisions = [
         {"post_id": row.id, "at": now, "title": row.title, "text": row.text}
         for row in stored
-        if row.id in edited
+        if row.id in edited or row.delivered_hash is not None
     ]
     if revisions:
         connection.execute(database.insert(post_revision).on_conflict_do_nothing(), revisions)

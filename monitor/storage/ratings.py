@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, and_, func, select
 
 from collectors.model import Poll, ProductRating
 from monitor.storage.engine import Database
@@ -33,10 +33,23 @@ def note(database: Database, connection: Connection, polls: Sequence[Poll]) -> N
 def _last(
     connection: Connection, source_ids: Sequence[int]
 ) -> dict[tuple[int, str], tuple[Any, ...]]:
+    """Return the latest of each product, without reading the series."""
+    table = product_rating
+    newest = (
+        select(table.c.source_id, table.c.product, func.max(table.c.at).label("at"))
+        .where(table.c.source_id.in_(source_ids))
+        .group_by(table.c.source_id, table.c.product)
+        .subquery()
+    )
     rows = connection.execute(
-        select(product_rating)
-        .where(product_rating.c.source_id.in_(source_ids))
-        .order_by(product_rating.c.at)
+        select(table).join(
+            newest,
+            and_(
+                table.c.source_id == newest.c.source_id,
+                table.c.product == newest.c.product,
+                table.c.at == newest.c.at,
+            ),
+        )
     ).mappings()
     return {
         (row["source_id"], row["product"]): (row["value"], row["best"], row["worst"], row["count"])
@@ -78,3 +91,8 @@ def series(
         .limit(limit)
     )
     return list(connection.execute(query).mappings())
+
+
+def forget(connection: Connection, source_id: int) -> None:
+    """Drop the ratings of a source that is about to be deleted."""
+    connection.execute(product_rating.delete().where(product_rating.c.source_id == source_id))

@@ -34,13 +34,19 @@ def names(sealer: Sealer, source_id: int, sealed: bytes | None) -> list[str]:
 def change(
     connection: Connection, sealer: Sealer, source_id: int, given: Mapping[str, str | None]
 ) -> None:
-    """Set the secrets given; None takes one away, one not named stays."""
+    """Set the secrets given; None takes one away, one not named stays.
+
+    What was sealed with another key nobody can open any more: it gives way to what is given.
+    """
     if not given:
         return
     column = source.c.secrets_sealed
     sealed = connection.scalar(select(column).where(source.c.id == source_id))
-    kept = {**opened(sealer, source_id, sealed), **given}
-    left = {name: value for name, value in kept.items() if value is not None}
+    try:
+        kept = opened(sealer, source_id, sealed)
+    except SealError:
+        kept = {}
+    left = {name: value for name, value in {**kept, **given}.items() if value is not None}
     new = sealer.seal(orjson.dumps(left).decode(), _place(source_id)) if left else None
     connection.execute(update(source).where(source.c.id == source_id).values(secrets_sealed=new))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -21,10 +21,10 @@ from sqlalchemy import (
 )
 
 from collectors.model import Cursor, Outcome, Poll, Quota, Source, SourceKind, SourceState
-from monitor.storage import blind_spots, hosts, subscriptions
+from monitor.storage import blind_spots, hosts, ratings, subscriptions
 from monitor.storage.engine import Database
 from monitor.storage.instants import EPOCH
-from monitor.storage.tables import post, source
+from monitor.storage.tables import host, inlet, post, source
 
 LEASE = timedelta(seconds=120)
 CANDIDATES_PER_CLAIM = 4
@@ -54,22 +54,18 @@ def claim_due(  # noqa: PLR0913  # one query needs all of them
 ) -> list[Claim]:
     """Lease up to ``limit`` due sources, at most one a host, and set the host's next turn.
 
-    Hosts for which ``is_exempt`` answers True know no pause and may be claimed many times.
+    Hosts for which ``is_exempt`` answers True know no pause and may be claimed many times. Sources of a
+    host whose turn has not come are not even candidates: a crowd of them would keep all others waiting.
     """
-    candidates = connection.execute(
-        select(source.c.id, source.c.host)
-        .where(
-            source.c.enabled,
-            source.c.kind != SourceKind.PUSH,
-            source.c.next_due_at <= now,
-            source.c.lease_until <= now,
-        )
-        .order_by(source.c.next_due_at)
-        .limit(limit * CANDIDATES_PER_CLAIM)
-        .with_for_update(skip_locked=True)
+    hosted = _due(connection, now=now, limit=limit * CANDIDATES_PER_CLAIM)
+    exempt = {name for name in {name for _, name in hosted} if is_exempt(name)}
+    first = _first_of_each(hosted, without=exempt)
+    reserved = hosts.reserve_free(
+        database, connection, list(first), now=now, pause=pause, most=limit
     )
-    hosted = [(key, name) for key, name in candidates]
-    chosen = _one_per_host(database, connection, hosted, now, pause, is_exempt)[:limit]
+    chosen = [
+        key for key, name in hosted if name in exempt or (name in reserved and first[name] == key)
+    ][:limit]
     if not chosen:
         return []
     connection.execute(
@@ -82,6 +78,34 @@ def claim_due(  # noqa: PLR0913  # one query needs all of them
     return [_claimed(rows[key], is_pushed=key in pushed) for key in chosen]
 
 
+def _due(connection: Connection, *, now: datetime, limit: int) -> list[tuple[int, str]]:
+    """Return (id, host) of sources that are due and nobody's, the longest overdue first."""
+    busy = select(host.c.name).where(host.c.name == source.c.host, host.c.next_ok_at > now)
+    candidates = connection.execute(
+        select(source.c.id, source.c.host)
+        .where(
+            source.c.enabled,
+            source.c.kind != SourceKind.PUSH,
+            source.c.next_due_at <= now,
+            source.c.lease_until <= now,
+            ~busy.exists(),
+        )
+        .order_by(source.c.next_due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [(key, name) for key, name in candidates]
+
+
+def _first_of_each(hosted: Sequence[tuple[int, str]], *, without: Set[str]) -> dict[str, int]:
+    """Return the first source of every host, in the order given."""
+    first: dict[str, int] = {}
+    for key, name in hosted:
+        if name not in without:
+            first.setdefault(name, key)
+    return first
+
+
 def _claimed(row: RowMapping, *, is_pushed: bool) -> Claim:
     return Claim(
         source=to_source(row),
@@ -91,26 +115,6 @@ def _claimed(row: RowMapping, *, is_pushed: bool) -> Claim:
         is_pushed=is_pushed,
         empty_visits=row["empty_visits"],
     )
-
-
-def _one_per_host(
-    database: Database,
-    connection: Connection,
-    candidates: Sequence[tuple[int, str]],
-    now: datetime,
-    pause: timedelta,
-    is_exempt: Callable[[str], bool],
-) -> list[int]:
-    """Return the sources of (id, host) that may be visited now, in order, and take their turns."""
-    free = {name for name in {name for _, name in candidates} if is_exempt(name)}
-    polite: dict[str, int] = {}
-    for key, name in candidates:
-        if name not in free:
-            polite.setdefault(name, key)
-    taken = hosts.reserve_free(database, connection, sorted(polite), now=now, pause=pause)
-    return [
-        key for key, name in candidates if name in free or (name in taken and polite[name] == key)
-    ]
 
 
 def complete(connection: Connection, polls: Sequence[Poll]) -> None:
@@ -253,19 +257,26 @@ def create(connection: Connection, values: Mapping[str, Any], *, now: datetime) 
 def change(
     connection: Connection, source_id: int, values: Mapping[str, Any], *, now: datetime
 ) -> None:
-    """Update settings of a source; a changed address starts from an empty cursor."""
+    """Update settings of a source; a changed address starts anew: cursor, hub, rhythm."""
     row: dict[str, Any] = {**values, "updated_at": now, "version": source.c.version + 1}
     if "url" in values:
         nothing = dict.fromkeys(
-            ("etag", "last_modified", "body_sha256", "effective_url", "position")
+            (
+                *("etag", "last_modified", "body_sha256", "effective_url", "position"),
+                *("hub_url", "hub_topic", "quota"),
+                *("rhythm", "expected_seconds", "items_per_hour", "last_post_at"),
+            )
         )
         row |= {
             **nothing,
             "state": SourceState.NEW.value,
+            "state_since": now,
             "reason": None,
             "error_count": 0,
+            "empty_visits": 0,
             "next_due_at": now,
         }
+        subscriptions.forget(connection, source_id)
     connection.execute(update(source).where(source.c.id == source_id).values(row))
 
 
@@ -277,10 +288,13 @@ def poll_now(connection: Connection, source_id: int, *, now: datetime) -> None:
 
 
 def delete(connection: Connection, source_id: int) -> bool:
-    """Delete a source without posts; returns False when posts keep it (disable it instead)."""
-    if connection.scalar(select(post.c.id).where(post.c.source_id == source_id).limit(1)):
-        return False
+    """Delete a source; returns False when posts or an inlet keep it (disable it instead)."""
+    for table in (post, inlet):
+        if connection.scalar(select(table.c.id).where(table.c.source_id == source_id).limit(1)):
+            return False
     blind_spots.forget(connection, source_id)
+    subscriptions.forget(connection, source_id)
+    ratings.forget(connection, source_id)
     connection.execute(source.delete().where(source.c.id == source_id))
     return True
 
@@ -323,11 +337,16 @@ def count_posts(connection: Connection, added: Mapping[int, int]) -> None:
         )
 
 
-def next_due(connection: Connection) -> datetime | None:
-    """Return when the next enabled source is due."""
+def kinds_in_use(connection: Connection) -> set[str]:
+    """Return the kinds of all enabled sources."""
+    return set(connection.scalars(select(source.c.kind).where(source.c.enabled).distinct()))
+
+
+def next_due(connection: Connection, *, now: datetime) -> datetime | None:
+    """Return when the next enabled source is due that nobody has."""
     due: datetime | None = connection.scalar(
         select(func.min(source.c.next_due_at)).where(
-            source.c.enabled, source.c.kind != SourceKind.PUSH
+            source.c.enabled, source.c.kind != SourceKind.PUSH, source.c.lease_until <= now
         )
     )
     return due

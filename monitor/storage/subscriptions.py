@@ -8,16 +8,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    RowMapping,
+    func,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from monitor.storage.engine import Database
-from monitor.storage.instants import EPOCH
-from monitor.storage.sealing import Sealer
+from monitor.storage.instants import EPOCH, to_micros
+from monitor.storage.sealing import Sealer, SealError
 from monitor.storage.tables import source, subscription
 
 SECRET_BYTES = 32
+LATE_PUSH = timedelta(minutes=5)
 ASK_AGAIN = timedelta(hours=1)
 """An answer that is on its way: a hub verifies within minutes."""
+
+Subscribed = RowMapping | dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +68,19 @@ def claim_due(
         .where(subscription.c.id.in_(ids))
         .values(next_ask_at=now + ASK_AGAIN, asked_at=now)
     )
-    return [_asking(sealer, row) for row in rows]
+    return [_asking(sealer, _opened(connection, sealer, row)) for row in rows]
+
+
+def _opened(connection: Connection, sealer: Sealer, row: RowMapping) -> Subscribed:
+    """Return the row, begun anew where its secret was sealed with another key: nobody can open it."""
+    try:
+        secret_of(sealer, row)
+    except SealError:
+        fresh = _fresh(sealer, row["hub_url"], row["topic"])
+        del fresh["next_ask_at"]  # it is being asked
+        change(connection, row["id"], fresh)
+        return dict(row) | fresh
+    return row
 
 
 def _begin(
@@ -75,22 +99,27 @@ def _begin(
         .limit(limit)
     ).all()
     for row in new:
-        callback = secrets.token_urlsafe(24)
-        fresh: dict[str, Any] = {
-            "callback": callback,
-            "hub_url": row.hub_url,
-            "topic": row.hub_topic,
-            "secret_sealed": sealer.seal(secrets.token_urlsafe(SECRET_BYTES), _place(callback)),
-            "state": "asked",
-            "reason": None,
-            "next_ask_at": EPOCH,
-            "lease_until": None,
-        }
+        fresh = _fresh(sealer, row.hub_url, row.hub_topic)
         insert = database.insert(subscription).values(source_id=row.id, **fresh)
         connection.execute(insert.on_conflict_do_update(index_elements=["source_id"], set_=fresh))
 
 
-def _asking(sealer: Sealer, row: RowMapping) -> Asking:
+def _fresh(sealer: Sealer, hub_url: str, topic: str) -> dict[str, Any]:
+    """Return the columns of a subscription nobody has heard of yet: its address, its secret."""
+    callback = secrets.token_urlsafe(24)
+    return {
+        "callback": callback,
+        "hub_url": hub_url,
+        "topic": topic,
+        "secret_sealed": sealer.seal(secrets.token_urlsafe(SECRET_BYTES), _place(callback)),
+        "state": "asked",
+        "reason": None,
+        "next_ask_at": EPOCH,
+        "lease_until": None,
+    }
+
+
+def _asking(sealer: Sealer, row: Subscribed) -> Asking:
     return Asking(
         id=row["id"],
         source_id=row["source_id"],
@@ -101,7 +130,7 @@ def _asking(sealer: Sealer, row: RowMapping) -> Asking:
     )
 
 
-def secret_of(sealer: Sealer, row: RowMapping) -> str:
+def secret_of(sealer: Sealer, row: Subscribed) -> str:
     """Return what the hub signs its pushes with; raises SealError under another key."""
     return sealer.open(bytes(row["secret_sealed"]), _place(row["callback"]))
 
@@ -122,6 +151,11 @@ def of_source(connection: Connection, source_id: int) -> RowMapping | None:
     return connection.execute(query).mappings().first()
 
 
+def forget(connection: Connection, source_id: int) -> None:
+    """Drop the subscription of a source that is deleted or has another address now."""
+    connection.execute(subscription.delete().where(subscription.c.source_id == source_id))
+
+
 def change(connection: Connection, key: int, values: Mapping[str, Any]) -> None:
     """Set columns of a subscription."""
     connection.execute(update(subscription).where(subscription.c.id == key).values(**values))
@@ -137,10 +171,19 @@ def count_push(connection: Connection, key: int, *, now: datetime) -> None:
 
 
 def pushed(connection: Connection, source_ids: Sequence[int], *, now: datetime) -> set[int]:
-    """Return which of these sources are pushed by a hub that has proven itself, at this moment."""
+    """Return which of these sources are pushed by a hub that has proven itself, at this moment.
+
+    A hub that did not push the newest post has lost it on the way: until its next push it is not
+    to be relied on.
+    """
+    pushed_at = type_coerce(subscription.c.last_push_at, BigInteger) + to_micros(EPOCH + LATE_PUSH)
+    posted_at = func.coalesce(type_coerce(source.c.last_post_at, BigInteger), 0)
     return set(
         connection.scalars(
-            select(subscription.c.source_id).where(
+            select(subscription.c.source_id)
+            .join(source, source.c.id == subscription.c.source_id)
+            .where(
+                pushed_at >= posted_at,
                 subscription.c.source_id.in_(source_ids),
                 subscription.c.state == "active",
                 subscription.c.lease_until > now,

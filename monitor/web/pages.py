@@ -19,7 +19,7 @@ from monitor.api.feeds import feed_token
 from monitor.storage import overview as reads
 from monitor.storage.following import newest, settled
 from monitor.storage.tables import mention
-from monitor.web import assets, overview, sightings, signing
+from monitor.web import assets, coverage, overview, sightings, signing
 from monitor.web.frame import Frame, frame_of
 from monitor.web.overview import MENTIONS_SHOWN
 from monitor.web.rows import MentionView, Place, alert_view, mention_view
@@ -39,6 +39,7 @@ def install(app: FastAPI, deps: Deps) -> None:
     app.include_router(router)
     app.include_router(signing.router)
     app.include_router(sightings.router)
+    app.include_router(coverage.router)
 
 
 def signed_in(request: Request) -> Visit:

@@ -139,6 +139,22 @@ def test_bytes_decide_over_labels(encoding, declared, charset):
     assert titles(read(text.encode(encoding), charset)) == [name]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "declared", "name"),
+    [
+        ("gb18030", "", "云雀"),
+        ("gb18030", "GBK", "云雀"),
+        ("cp1252", "iso-8859-1", "Café crème"),
+        ("utf-8", "", "Café"),
+    ],
+    ids=["GBK, silent", "GBK, declared", "Latin 1, declared", "UTF-8, silent"],
+)
+def test_a_few_rare_characters_are_read_right_too(encoding, declared, name):
+    declaration = f'<?xml version="1.0" encoding="{declared}"?>' if declared else ""
+    text = opml(f'<outline text="{name}" xmlUrl="http://a.example.com/"/>', declaration=declaration)
+    assert titles(read(text.encode(encoding))) == [name]
+
+
 def test_folders_become_paths_and_a_category_stands_in_for_them():
     inner = (
         '<outline text="汽车"><outline text=""><outline text="论坛">'

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from collectors.model import Author, PostKind, Precision, Stars
-from collectors.reviews.page import MOST_ATTRIBUTES, read_page
+from collectors.reviews.page import read_page
 from collectors.reviews.schema_org import Context, Found, find_reviews
+from collectors.taming import MOST_ATTRIBUTES
 
 NOW = datetime(2026, 3, 10, 5, 8, tzinfo=UTC)
 URL = "https://shop.example/p/1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -205,3 +206,13 @@ def test_ten_thousand_feeds_are_one_answer(needs, clock):
     answer = import_feeds(needs.database, found, now=clock.now, dry_run=False)
     assert answer["created"] == 10_000
     assert len({row["name"] for row in answer["data"]}) == 10_000
+
+
+def test_two_imports_of_one_file_at_once_make_its_feeds_once(needs, clock):
+    found = opml.read(feed_list(50))
+
+    def once(_):
+        return import_feeds(needs.database, found, now=clock.now, dry_run=False)["created"]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(once, range(4))) == [0, 0, 0, 50]

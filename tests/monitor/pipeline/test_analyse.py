@@ -7,9 +7,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from monitor.pipeline.analyse import store_posts
+from collectors.model import Cursor, Outcome, Poll, SourceState
+from monitor.bus import LocalBus
+from monitor.pipeline.analyse import TRIES, analyse_batches, store_posts
+from monitor.pipeline.analyst import InlineAnalyst, PoisonedBatch
+from monitor.pipeline.batches import pack
 from monitor.storage import keyword_lists, rollups
-from monitor.storage.tables import mention, post, rollup
+from monitor.storage.tables import mention, post, rollup, source
 
 BAD = "青禾手机电池起火,客服不理人,太差了,再也不买"
 GOOD = "青禾手机很好用,屏幕清晰,推荐"
@@ -168,3 +172,41 @@ def test_what_somebody_else_stores_meanwhile_is_not_stored_twice(house, make_pos
         assert connection.scalar(select(func.count()).select_from(post)) == 6
         assert connection.scalar(select(func.count()).select_from(mention)) == 6
     assert rolled(house.database) == recounted(house.database)
+
+
+class Poisoned(InlineAnalyst):
+    """Dies of one text."""
+
+    async def understand(self, rules, documents):
+        if any("毒" in document.text for document in documents):
+            raise PoisonedBatch("it died")
+        return await super().understand(rules, documents)
+
+
+def test_a_post_that_kills_its_reader_costs_no_other_of_its_poll(house, make_post):
+    key = house.source()
+    items = [make_post(key, n, text, house.clock.at) for n, text in enumerate([BAD, "毒", GOOD])]
+    with house.database.read() as connection:
+        slot = connection.scalar(select(source.c.next_due_at))
+    poll = Poll(
+        source_id=key, slot=slot, fetched_at=house.clock(), outcome=Outcome.NEW, state=SourceState.OK,
+        cursor_after=Cursor(etag="e"), wait=timedelta(minutes=5), posts=tuple(items),
+    )  # fmt: skip
+    needs = replace(house.analysing, analyst=Poisoned())
+
+    async def whole():
+        bus = LocalBus()
+        (batch,) = pack([poll])
+        await bus.publish(batch.body, message_id=batch.message_id)
+        for _ in range(TRIES - 1):  # handed out before, to workers that died
+            (message,) = await bus.fetch(1, timedelta(0))
+            await message.retry(timedelta(0))
+        await analyse_batches(needs, bus, wait=timedelta(0))
+        return bus.dead_letters
+
+    assert len(asyncio.run(whole())) == 1
+    with house.database.read() as connection:
+        assert set(connection.scalars(select(post.c.text))) == {BAD, GOOD}
+        row = connection.execute(select(source)).mappings().one()
+    assert (row["state"], row["etag"]) == ("failing", "e")
+    assert "it died" in row["reason"]

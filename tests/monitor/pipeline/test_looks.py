@@ -13,6 +13,7 @@ from collectors.article import Article, PageTrouble
 from collectors.model import CollectError
 from collectors.options import FullText
 from monitor.pipeline.analyse import store_posts
+from monitor.pipeline.analyst import InlineAnalyst, PoisonedBatch
 from monitor.pipeline.extracting import ExtractError
 from monitor.pipeline.looks import Looking, completed_by
 from monitor.pipeline.planning import wants_page
@@ -58,6 +59,16 @@ class Reader:
         return Article(text=page.body.decode())
 
 
+@dataclass
+class Turn:
+    """One round of looking."""
+
+    looking: Looking
+
+    def __call__(self):
+        return asyncio.run(self.looking.look())
+
+
 @pytest.fixture
 def site(house):
     """A feed source that wants whole texts, and one turn of looking."""
@@ -77,7 +88,7 @@ def site(house):
         agent="Jianwei",
     )
     looking = Looking(analysing=house.analysing, visiting=visiting, reader=Reader())
-    return web, source_id, lambda: asyncio.run(looking.look())
+    return web, source_id, Turn(looking)
 
 
 def stored(house):
@@ -221,3 +232,145 @@ def test_a_lease_that_ran_out_gives_the_look_to_somebody_else(house, make_post, 
         assert looks.claim(connection, now=house.clock(), limit=9) == []
         later = house.clock() + looks.LEASE
         assert [one.id for one in looks.claim(connection, now=later, limit=9)] == [first[0].id]
+
+
+def test_a_wall_does_not_take_the_place_of_a_page_that_was_read(house, make_post, site):
+    web, source_id, turn = site
+    house.keyword_list()
+    web.pages[PAGE] = Answer(body=WHOLE.encode())
+    put(house, make_post, source_id)
+    turn()
+    web.pages[PAGE] = Answer(body="请登录后查看,内容可能已被删除".encode())
+    house.clock.at += timedelta(hours=1)
+    assert turn() == 1
+    assert (stored(house)["text"], mentions(house)) == (WHOLE, 1)
+
+
+def test_what_a_page_said_before_it_was_edited_is_kept(house, make_post, site):
+    web, source_id, turn = site
+    house.keyword_list()
+    web.pages[PAGE] = Answer(body=WHOLE.encode())
+    put(house, make_post, source_id)
+    turn()
+    web.pages[PAGE] = Answer(body=("更正:" + WHOLE).encode())
+    house.clock.at += timedelta(hours=1)
+    turn()
+    assert stored(house)["text"] == "更正:" + WHOLE
+    with house.database.read() as connection:
+        kept = posts.revisions(connection, stored(house)["id"])
+    assert [row["text"] for row in kept] == [WHOLE]
+
+
+def test_a_reader_that_breaks_on_one_source_leaves_the_looks_of_others_alone(
+    house, make_post, site
+):
+    web, source_id, turn = site
+    with house.database.write() as connection:
+        row = {
+            "name": "别处", "kind": "feed", "url": "https://other.example/feed", "host": "other.example:443",
+            "options": {"full_text": "when_short"},
+        }  # fmt: skip
+        other = sources.create(connection, row, now=house.clock())
+    web.pages["https://other.example/robots.txt"] = Answer(404)
+    web.pages["https://other.example/1"] = Answer(body=WHOLE.encode())
+    web.pages[PAGE] = Answer(body=b"\xff no text")  # the reader of these tests breaks
+    made = [
+        make_post(source_id, 1, "短", house.clock(), url=PAGE),
+        make_post(other, 2, "短二", house.clock(), url="https://other.example/1"),
+    ]
+    asyncio.run(store_posts(house.analysing, made))
+    assert turn() == 2
+    with house.database.read() as connection:
+        texts = set(connection.scalars(select(post.c.text)))
+    assert texts == {"短", WHOLE}
+    assert turn() == 0  # put off, not asked again and again
+
+
+def test_waiting_in_our_own_queue_is_no_failed_look(house, make_post, site):
+    """A site that asks for a minute between pages gives every page, one a minute."""
+    web, source_id, turn = site
+    turn_politely = replace_politeness(turn)
+    delay = b"User-agent: *\nCrawl-delay: 60\n"
+    web.pages["https://news.example/robots.txt"] = Answer(body=delay)
+    made = [
+        make_post(source_id, number, f"短{number}", house.clock(), url=f"{PAGE}{number}")
+        for number in range(6)
+    ]
+    for number in range(6):
+        web.pages[f"{PAGE}{number}"] = Answer(body=f"{WHOLE}{number}".encode())
+    asyncio.run(store_posts(house.analysing, made))
+    for _ in range(12):
+        turn_politely()
+        house.clock.at += timedelta(seconds=61)
+    with house.database.read() as connection:
+        assert all(len(text) > 100 for text in connection.scalars(select(post.c.text)))
+
+
+def replace_politeness(turn):
+    """Return the turn with hosts that keep their pause."""
+    looking = turn.looking
+    looking.visiting.turns.politeness = Politeness(
+        pause=timedelta(seconds=2), is_exempt=lambda _: False
+    )
+    return turn
+
+
+def test_a_page_that_kills_its_reader_costs_no_other_page(house, make_post, site):
+    web, source_id, turn = site
+    turn.looking.analysing = replace(house.analysing, analyst=Poisoned())
+    web.pages[f"{PAGE}0"] = Answer(body=f"毒{WHOLE}".encode())
+    web.pages[f"{PAGE}1"] = Answer(body=WHOLE.encode())
+    made = [
+        make_post(source_id, number, f"短{number}", house.clock(), url=f"{PAGE}{number}")
+        for number in range(2)
+    ]
+    asyncio.run(store_posts(house.analysing, made))
+    assert (turn(), turn()) == (2, 0)
+    with house.database.read() as connection:
+        assert set(connection.scalars(select(post.c.text))) == {"短0", WHOLE}
+    assert planned(house) == {}
+
+
+class Poisoned(InlineAnalyst):
+    """Dies of one text."""
+
+    async def understand(self, rules, documents):
+        if any("毒" in document.text for document in documents):
+            raise PoisonedBatch("it died")
+        return await super().understand(rules, documents)
+
+
+def test_a_row_of_pages_lets_a_due_feed_of_the_same_site_have_its_turn(house, make_post, site):
+    web, source_id, turn = site
+    replace_politeness(turn)
+    with house.database.write() as connection:
+        connection.execute(sources.source.update().values(next_due_at=house.clock()))
+    made = [
+        make_post(source_id, number, f"短{number}", house.clock(), url=f"{PAGE}{number}")
+        for number in range(6)
+    ]
+    for number in range(6):
+        web.pages[f"{PAGE}{number}"] = Answer(body=f"{WHOLE}{number}".encode())
+    asyncio.run(store_posts(house.analysing, made))
+    begun = house.clock()
+    claimed = []
+
+    async def sleep(seconds):
+        """Time passes, and every second somebody looks for what is due."""
+        until = house.clock.at + timedelta(seconds=seconds)
+        while house.clock.at < until:
+            house.clock.at = min(until, house.clock.at + timedelta(seconds=1))
+            with house.database.write() as connection:
+                claimed.extend(
+                    (house.clock.at - begun, len(web.asked))
+                    for _ in sources.claim_due(
+                        house.database, connection, now=house.clock.at, owner="t", limit=9,
+                        pause=timedelta(seconds=2), is_exempt=lambda _: False,
+                    )
+                )  # fmt: skip
+
+    turn.looking.visiting.turns.sleep = sleep
+    assert turn() == 6
+    ((waited, asked),) = claimed
+    assert waited < timedelta(seconds=10)
+    assert asked < len(web.asked)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
-from collectors.model import CollectError
+from collectors.model import CollectError, Cursor, Source, SourceState
 from monitor.pipeline.polite import (
     MOST_WAIT,
     Forbidden,
@@ -19,6 +19,9 @@ from monitor.pipeline.polite import (
     RobotsBook,
     Turns,
 )
+from monitor.pipeline.visiting import Visiting
+from monitor.storage.sealing import Sealer
+from monitor.storage.sources import Claim
 
 PAUSE = timedelta(seconds=2)
 ROBOTS = b"User-agent: *\nDisallow: /private\nCrawl-delay: 9\n"
@@ -38,6 +41,7 @@ class Web:
     clock: object
     robots: object = field(default_factory=lambda: Reply(body=ROBOTS))
     asked: list = field(default_factory=list)
+    page: Reply = field(default_factory=Reply)
     seconds: float = 0.0
     asked_at: list = field(default_factory=list)
     answered_at: list = field(default_factory=list)
@@ -51,7 +55,7 @@ class Web:
             if isinstance(self.robots, Exception):
                 raise self.robots
             return self.robots
-        return Reply()
+        return self.page
 
 
 @pytest.fixture
@@ -169,6 +173,40 @@ def test_the_time_it_was_not_our_turn_is_told(polite):
     assert http.waited == 2 * PAUSE
 
 
+FEED = b"<rss version='2.0'><channel><title>t</title><item><guid>1</guid><title>a</title></item></channel></rss>"
+
+
+@pytest.mark.parametrize(
+    ("answers_after", "state"), [(0, SourceState.OK), (9, SourceState.SLOW)], ids=["fast", "slow"]
+)
+def test_waiting_for_our_turn_is_not_the_sites_slowness(house, polite, answers_after, state):
+    web, slept, make = polite
+    web.page, web.seconds = Reply(body=FEED, url="https://a.example/feed"), answers_after
+    turns = make().turns
+    visiting = Visiting(
+        database=house.database,
+        http=web,
+        turns=replace(turns, politeness=replace(turns.politeness, pause=timedelta(seconds=20))),
+        robots=RobotsBook(http=web, turns=turns, agent="Jianwei", clock=house.clock),
+        sealer=Sealer(b"a secret of the tests"),
+        clock=house.clock,
+        seconds=lambda: house.clock().timestamp(),
+    )
+    feed = Source(
+        id=1,
+        name="s",
+        kind="feed",
+        url=web.page.url,
+        interval=timedelta(minutes=5),
+        options={},
+        cursor=Cursor(),
+        error_count=0,
+    )
+    polls = [asyncio.run(visiting.visit(Claim(source=feed, slot=house.clock()))) for _ in range(2)]
+    assert slept == [20.0]
+    assert [(poll.state, poll.seconds) for poll in polls] == [(state, answers_after)] * 2
+
+
 def test_a_page_that_robots_forbid_is_not_asked_for(polite):
     web, _, make = polite
     with pytest.raises(Forbidden) as refused:
@@ -199,3 +237,21 @@ def test_robots_are_asked_again_after_a_day(polite, house):
     house.clock.at += timedelta(hours=25)
     ask(http, "https://a.example/2")
     assert web.asked.count("https://a.example/robots.txt") == 2
+
+
+@pytest.mark.parametrize("url", ["http://[bad/1", "http://a.example:99999999/1"])
+@pytest.mark.parametrize("obeys", [True, False], ids=["robots", "no robots"])
+def test_an_address_that_is_none_is_an_expected_error(house, url, obeys):
+    class Checked:
+        async def get(self, url, headers=None):
+            raise CollectError("not an address")
+
+    turns = Turns(
+        database=house.database,
+        politeness=Politeness(pause=PAUSE, is_exempt=lambda _: False),
+        clock=house.clock,
+    )
+    book = RobotsBook(http=Checked(), turns=turns, agent="Jianwei", clock=house.clock)
+    way = PoliteHttp(http=Checked(), turns=turns, robots=book if obeys else None, paid="x:80")
+    with pytest.raises(CollectError):
+        asyncio.run(way.get(url))

@@ -3,12 +3,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from collectors.model import Cursor, Outcome, Poll, SourceState
+from collectors.model import Cursor, Hub, Outcome, Poll, SourceState
 from monitor.storage import hosts, sources
 from monitor.storage.instants import EPOCH
-from monitor.storage.tables import source
+from monitor.storage.tables import inlet, product_rating, source, subscription
 
 PAUSE = timedelta(seconds=2)
 
@@ -55,6 +55,14 @@ def complete(database, *polls):
 def row(database, source_id):
     with database.read() as connection:
         return sources.get(connection, source_id)
+
+
+def test_a_host_that_is_not_visited_keeps_its_turn(database, now):
+    for number in range(3):
+        add(database, now + timedelta(seconds=number), f"s{number}", host=f"h{number}.example:80")
+    later = now + timedelta(minutes=1)
+    names = [[one.source.name for one in claim(database, later, limit=1)] for _ in range(4)]
+    assert names == [["s0"], ["s1"], ["s2"], []]  # and nobody had to wait for a pause
 
 
 def test_a_due_source_is_claimed_once_until_its_lease_ends(database, now):
@@ -166,3 +174,54 @@ def test_unknown_names_become_push_sources_once(database, now):
 )
 def test_the_host_counts_with_its_port(url, expected):
     assert hosts.host_of(url) == expected
+
+
+def test_a_crowded_host_does_not_keep_others_waiting(database, now):
+    for number in range(12):
+        add(database, now - timedelta(hours=1), f"crowd{number}")
+    add(database, now, "other", host="other.com:80")
+    first = claim(database, now, limit=2)
+    again = claim(database, now, limit=2)
+    assert [one.source.name for one in first] == ["crowd0"]
+    assert [one.source.name for one in again] == ["other"]
+
+
+def test_a_source_without_posts_is_deleted_with_all_that_hangs_on_it(database, now):
+    key = add(database, now, "a")
+    with database.write() as connection:
+        connection.execute(subscription.insert().values(source_id=key, **SUBSCRIPTION))
+        connection.execute(product_rating.insert().values(source_id=key, at=now, **RATING))
+        assert sources.delete(connection, key)
+    assert row(database, key) is None
+
+
+def test_an_inlet_keeps_its_source(database, now):
+    key = add(database, now, "a")
+    with database.write() as connection:
+        connection.execute(
+            inlet.insert().values(
+                source_id=key, name="i", token_hash=b"t", mapping={}, created_at=now, updated_at=now
+            )
+        )
+        assert not sources.delete(connection, key)
+    assert row(database, key)["name"] == "a"
+
+
+def test_a_changed_address_forgets_the_hub_and_the_rhythm_of_the_old_one(database, now):
+    key = add(database, now, "a")
+    (claimed,) = claim(database, now)
+    complete(database, poll(claimed, now, hub=Hub(url="http://hub.example", topic="http://a")))
+    with database.write() as connection:
+        connection.execute(subscription.insert().values(source_id=key, **SUBSCRIPTION))
+        sources.change(connection, key, {"url": "http://b.example/"}, now=now)
+        assert connection.scalar(select(func.count()).select_from(subscription)) == 0
+    found = row(database, key)
+    assert (found["hub_url"], found["hub_topic"], found["rhythm"]) == (None, None, None)
+    assert (found["empty_visits"], found["state_since"]) == (0, now)
+
+
+SUBSCRIPTION = {
+    "callback": "c" * 32, "hub_url": "http://hub.example", "topic": "http://a", "secret_sealed": b"s",
+    "state": "active", "next_ask_at": EPOCH,
+}  # fmt: skip
+RATING = {"product": "p", "value": 4.0, "best": 5.0, "worst": 1.0}

@@ -1,87 +1,47 @@
-"""The demo's feeds as bytes: RSS 2.0, Atom and JSON Feed 1.1 of what was published so far."""
+"""The demo's feeds as text: RSS 2.0, Atom and JSON Feed 1.1 of what was published so far."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from html import escape
 
-from monitor.demo.scenario import ZONE, DemoPost, DemoSource, FeedFormat
+from monitor.demo.publication import Publication
+from monitor.demo.scenario import DemoPost, DemoSource, Format
 
-FEWEST_ENTRIES = 20
 MEDIA_TYPE = {
-    FeedFormat.RSS: "application/rss+xml",
-    FeedFormat.ATOM: "application/atom+xml",
-    FeedFormat.JSON: "application/feed+json",
+    Format.RSS: "application/rss+xml",
+    Format.ATOM: "application/atom+xml",
+    Format.JSON: "application/feed+json",
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
-    """A feed as served: body with the validators and the type that belong to it."""
-
-    body: bytes
-    media_type: str
-    etag: str
-    last_modified: datetime
-
-
-class Feed:
-    """One source's feed over the simulated time. Each entry is written once.
-
-    A document holds what was published within ``window`` before its newest entry, and never
-    fewer than the newest 20: who reads at least once per ``window`` misses nothing.
-    """
+class Feed(Publication):
+    """One source's feed over the simulated time. Each entry is written once."""
 
     def __init__(
         self, source: DemoSource, posts: Sequence[DemoPost], day0: datetime, window: timedelta
     ) -> None:
-        self.source = source
-        self._posts = posts
-        self._offsets = [post.offset for post in posts]
-        self._day0 = day0.astimezone(ZONE)
-        self._window = window
+        super().__init__(source, posts, day0, window)
         self._entries: dict[int, str] = {}
-        self._latest: tuple[int, Document] | None = None
 
-    def document(self, now: datetime) -> Document:
-        """Return the feed as a reader sees it at ``now``; the same object while nothing is new."""
-        published = bisect_right(self._offsets, now - self._day0)
-        if self._latest is None or self._latest[0] != published:
-            self._latest = (published, self._render(published))
-        return self._latest[1]
+    @property
+    def media_type(self) -> str:
+        """The feed's type with the charset as such sites label it."""
+        return f"{MEDIA_TYPE[self.source.format]}; charset={_label(self.source)}"
 
-    def _render(self, published: int) -> Document:
-        entries = [self._entry(index) for index in reversed(self._visible(published))]
-        newest = self._at(self._posts[published - 1]) if published else self._day0
-        write = {FeedFormat.RSS: _rss, FeedFormat.ATOM: _atom, FeedFormat.JSON: _json_feed}
-        body = write[self.source.format](self.source, entries, newest).encode(self.source.encoding)
-        return Document(
-            body=body,
-            media_type=f"{MEDIA_TYPE[self.source.format]}; charset={_label(self.source)}",
-            etag=f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"',
-            last_modified=newest,
-        )
-
-    def _visible(self, published: int) -> range:
-        if not published:
-            return range(0)
-        oldest = bisect_left(self._offsets, self._offsets[published - 1] - self._window)
-        return range(max(0, min(oldest, published - FEWEST_ENTRIES)), published)
+    def text(self, visible: range, published: int) -> str:
+        """Return the feed with the entries at ``visible``, newest first."""
+        entries = [self._entry(index) for index in reversed(visible)]
+        return _FEED[self.source.format](self.source, entries, self.newest(published))
 
     def _entry(self, index: int) -> str:
         if index not in self._entries:
-            post = self._posts[index]
-            self._entries[index] = _ENTRY[self.source.format](self.source, post, self._at(post))
+            post = self.posts[index]
+            self._entries[index] = _ENTRY[self.source.format](self.source, post, self.at(post))
         return self._entries[index]
-
-    def _at(self, post: DemoPost) -> datetime:
-        return self._day0 + post.offset
 
 
 def _label(source: DemoSource) -> str:
@@ -138,10 +98,10 @@ def _json_entry(source: DemoSource, post: DemoPost, at: datetime) -> str:
     return json.dumps(item, ensure_ascii=False)
 
 
-_ENTRY: dict[FeedFormat, Callable[[DemoSource, DemoPost, datetime], str]] = {
-    FeedFormat.RSS: _rss_entry,
-    FeedFormat.ATOM: _atom_entry,
-    FeedFormat.JSON: _json_entry,
+_ENTRY: dict[Format, Callable[[DemoSource, DemoPost, datetime], str]] = {
+    Format.RSS: _rss_entry,
+    Format.ATOM: _atom_entry,
+    Format.JSON: _json_entry,
 }
 
 
@@ -175,3 +135,10 @@ def _json_feed(source: DemoSource, entries: Sequence[str], newest: datetime) -> 
     }
     items = ",\n".join(entries)
     return f'{json.dumps(head, ensure_ascii=False)[:-1]}, "items": [\n{items}\n]}}\n'
+
+
+_FEED: dict[Format, Callable[[DemoSource, Sequence[str], datetime], str]] = {
+    Format.RSS: _rss,
+    Format.ATOM: _atom,
+    Format.JSON: _json_feed,
+}

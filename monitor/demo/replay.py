@@ -1,19 +1,23 @@
-"""The replay itself: the clock moves, due feeds are polled, alerts are decided and delivered."""
+"""The replay itself: the clock moves, sources are visited, files imported, alerts decided and delivered."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from monitor.app import App
 from monitor.demo.clock import SimulatedClock
-from monitor.demo.scenario import BAD_DAY, DAY, Scenario
+from monitor.demo.exports import Exports
+from monitor.demo.scenario import BAD_DAY, DAY, DemoSource, Format, Scenario
 from monitor.demo.server import DemoServer
+from monitor.demo.video_api import RECIPE
 from monitor.storage import keyword_lists, sources
 from monitor.storage.deliveries import create_channel
-from monitor.storage.sources import host_of
+from monitor.storage.hosts import host_of
 
-CALM_STEP = timedelta(minutes=90)  # under the two hours that the demo's feeds hold
+CALM_STEP = timedelta(minutes=90)  # under the two hours that the demo's sites show
 MORNING_STEP = timedelta(minutes=15)
 CRISIS_STEP = timedelta(minutes=1)
 EVENING_STEP = timedelta(minutes=5)
@@ -42,15 +46,11 @@ def prepare(app: App, scenario: Scenario, server: DemoServer, now: datetime) -> 
     """Create the scenario's sources, keyword lists and the receiver's channel."""
     with app.database.write() as connection:
         for source in scenario.sources:
-            url = server.url + source.path
-            sources.create(
-                connection,
-                {
-                    "name": source.name, "kind": "feed", "url": url, "host": host_of(url),
-                    "interval_seconds": 60, "options": {"timezone": "Asia/Shanghai"},
-                },
-                now=now,
-            )  # fmt: skip
+            url = server.url_of(source)
+            if url is None:
+                sources.ensure_push(app.database, connection, [source.name], now=now)
+            else:
+                sources.create(connection, _row(source, url), now=now)
         for body in scenario.keyword_lists:
             complete = {"thresholds": None, "owner": None, "enabled": True, **body}
             keyword_lists.create(app.database, connection, complete, actor="demo", now=now)
@@ -64,25 +64,53 @@ def prepare(app: App, scenario: Scenario, server: DemoServer, now: datetime) -> 
         )
 
 
-async def replay(
-    app: App, clock: SimulatedClock, day0: datetime, until: timedelta
-) -> AsyncIterator[datetime]:
+def _row(source: DemoSource, url: str) -> dict[str, Any]:
+    recipe = RECIPE if source.format is Format.API else {}
+    return {
+        "name": source.name, "kind": source.kind, "url": url, "host": host_of(url),
+        "interval_seconds": 60, "options": {"timezone": "Asia/Shanghai", **recipe},
+    }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The service under the simulated clock, and whoever hands it the exported files."""
+
+    app: App
+    clock: SimulatedClock
+    exports: tuple[Exports, ...]
+
+    async def step(self) -> None:
+        """Collect, import, understand and store, decide, deliver, until nothing is left to do now."""
+        app = self.app
+        while await app.collector.collect_due():
+            await app.collector.drain()
+            while await app.analyse(timedelta(0)):
+                pass
+        for exports in self.exports:
+            await exports.import_due(app.analysing)
+        while await app.rematch():
+            pass
+        while await app.evaluator.evaluate():
+            pass
+        while await app.dispatcher.dispatch_due():
+            await app.dispatcher.drain()
+
+
+def stage(app: App, clock: SimulatedClock, scenario: Scenario, day0: datetime) -> Service:
+    """Return the service with the files of the sources that give nothing else."""
+    directory = app.settings.data_dir / "exports"
+    exports = tuple(
+        Exports(source, scenario.of_source(source.slug), day0, directory)
+        for source in scenario.sources
+        if source.format is Format.FILES
+    )
+    return Service(app=app, clock=clock, exports=exports)
+
+
+async def replay(service: Service, day0: datetime, until: timedelta) -> AsyncIterator[datetime]:
     """Step the service through the scenario; every step is the same code that ``serve`` runs."""
     for at in moments(day0, until):
-        clock.set(at)
-        await step(app)
+        service.clock.set(at)
+        await service.step()
         yield at
-
-
-async def step(app: App) -> None:
-    """Collect, understand and store, decide, deliver, until nothing is left to do at this moment."""
-    while await app.collector.collect_due():
-        await app.collector.drain()
-        while await app.analyse(timedelta(0)):
-            pass
-    while await app.rematch():
-        pass
-    while await app.evaluator.evaluate():
-        pass
-    while await app.dispatcher.dispatch_due():
-        await app.dispatcher.drain()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,11 +13,13 @@ from sqlalchemy import func, select
 
 from alerts.model import DeliveryState
 from analysis.model import Tier
+from collectors.model import SourceKind
 from monitor import __version__
-from monitor.demo.scenario import BAD_DAY, CRISIS_BRAND, DAY, ZONE, Scenario
+from monitor.demo.exports import exported_until
+from monitor.demo.scenario import BAD_DAY, CRISIS_BRAND, DAY, ZONE, Format, Scenario
 from monitor.demo.server import Receiver
 from monitor.storage.engine import Database
-from monitor.storage.tables import alert, alert_event, delivery, keyword_list, mention, post
+from monitor.storage.tables import alert, alert_event, delivery, keyword_list, mention, post, source
 
 COLOURS = {Tier.BLUE: "blue", Tier.YELLOW: "yellow", Tier.ORANGE: "dark_orange", Tier.RED: "red"}
 WORDS = {
@@ -24,6 +27,12 @@ WORDS = {
     Tier.YELLOW: "黄色 一般负面",
     Tier.ORANGE: "橙色 中度舆情",
     Tier.RED: "红色 重大危机",
+}
+WAYS = {
+    SourceKind.FEED.value: "订阅 feeds",
+    "json_api": "接口 JSON API",
+    "review_page": "评价页 review page",
+    SourceKind.PUSH.value: "导入 imports",
 }
 EXPECTED = (Tier.YELLOW, Tier.ORANGE, Tier.RED)
 CLIMBS = ("opened", "tier_raised", "reopened")
@@ -42,6 +51,7 @@ class Result:
     """What the run came to; every figure is read from its database or its receiver."""
 
     posts: int
+    posts_by_kind: dict[str, int]
     mentions: int
     first_post: str
     tiers: dict[str, str]
@@ -125,11 +135,16 @@ def closing(result: Result) -> str:
         ),
         f" {mark} {result.posts:,} 条信息 posts · {result.mentions:,} 次提及 mentions ·"
         f" 平日误报 false alarms {result.false_alarms}",
+        f" {mark} 来自 by {_ways(result.posts_by_kind)}",
         f" {mark} Webhook 投递 delivered {result.delivered}/{result.deliveries} ·"
         f" 签名验证 verified {result.verified}(内置接收器 built-in receiver)",
         *(f" [red]✖ {escape(problem)}[/]" for problem in result.problems),
     ]
     return "\n".join(lines)
+
+
+def _ways(posts_by_kind: Mapping[str, int]) -> str:
+    return " · ".join(f"{WAYS.get(kind, kind)} {n:,}" for kind, n in posts_by_kind.items())
 
 
 def invitation(port: int, access: Access) -> str:
@@ -150,6 +165,7 @@ def result(
     crisis_day = day0 + BAD_DAY * DAY
     first = day0 + scenario.first_post_of_crisis.offset
     (posts, mentions, deliveries, done), climbs = _read(database)
+    posts_by_kind = _by_kind(database)
     reached: dict[Tier, datetime] = {}
     for at, tier, name in climbs:
         if name == CRISIS_BRAND and at >= crisis_day:
@@ -158,11 +174,12 @@ def result(
     warned = min(reached.values(), default=None)
     problems = _problems(reached, first)
     problems += _delivery_problems(deliveries, done, receiver)
-    published = sum(1 for one in scenario.posts if day0 + one.offset <= until)
+    published = _published(scenario, until - day0)
     if posts != published:
         problems.append(f"{published} 条发布,{posts} 条入库 · posts published and stored differ")
     return Result(
         posts=posts,
+        posts_by_kind=posts_by_kind,
         mentions=mentions,
         first_post=_clock(first),
         tiers={tier.wire: _clock(at) for tier, at in sorted(reached.items())},
@@ -174,6 +191,15 @@ def result(
         invalid_signatures=receiver.invalid,
         problems=tuple(problems),
     )
+
+
+def _published(scenario: Scenario, until: timedelta) -> int:
+    """Return how many posts could be read by ``until``; exported ones come with the last file."""
+    seen_until = {
+        source.slug: exported_until(until) if source.format is Format.FILES else until
+        for source in scenario.sources
+    }
+    return sum(1 for one in scenario.posts if one.offset <= seen_until[one.source])
 
 
 def _read(database: Database) -> tuple[tuple[int, int, int, int], list[tuple[datetime, int, str]]]:
@@ -196,6 +222,18 @@ def _read(database: Database) -> tuple[tuple[int, int, int, int], list[tuple[dat
         return (posts, mentions, deliveries, done or 0), [
             (row[0], row[1], row[2]) for row in climbs
         ]
+
+
+def _by_kind(database: Database) -> dict[str, int]:
+    """Return how many posts came from sources of each kind, most first."""
+    query = (
+        select(source.c.kind, func.count().label("posts"))
+        .join(post, post.c.source_id == source.c.id)
+        .group_by(source.c.kind)
+        .order_by(func.count().desc(), source.c.kind)
+    )
+    with database.read() as connection:
+        return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _problems(reached: dict[Tier, datetime], first: datetime) -> list[str]:

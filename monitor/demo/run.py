@@ -23,7 +23,7 @@ from monitor.app import App, StartError, build, utc_now
 from monitor.config import Settings
 from monitor.demo import report
 from monitor.demo.clock import SimulatedClock
-from monitor.demo.replay import prepare, replay, step
+from monitor.demo.replay import Service, prepare, replay, stage
 from monitor.demo.scenario import BAD_DAY, DAY, FIRST_WEEKDAY, ZONE, Scenario, load
 from monitor.demo.server import DemoServer
 from monitor.pipeline.analyst import InlineAnalyst
@@ -75,14 +75,15 @@ async def run(options: DemoOptions) -> int:
                 if options.open_browser and not options.once and _has_desktop():
                     webbrowser.open(f"http://127.0.0.1:{app.settings.port}/")
                 until = DAY if options.once else HANDED_OVER
-                await _play(app, clock, day0, scenario, _Telling(console, until))
+                service = stage(app, clock, scenario, day0)
+                await _play(service, day0, scenario, _Telling(console, until))
                 result = report.result(app.database, server.receiver, scenario, day0, clock())
                 console.print(report.closing(result))
                 if options.as_json:
                     print(result.to_json())  # noqa: T201  # the answer of the command
                 if not options.once:
                     console.print(report.invitation(app.settings.port, access))
-                    await _go_on(app, clock, running)
+                    await _go_on(service, running)
         finally:
             await app.stop()
     return 0 if result.is_expected else 1
@@ -136,17 +137,15 @@ def _grant(app: App) -> report.Access:
     return report.Access(password=password, key=made.text)
 
 
-async def _play(
-    app: App, clock: SimulatedClock, day0: datetime, scenario: Scenario, tell: _Telling
-) -> None:
-    teller = report.Teller(app.database, day0)
+async def _play(service: Service, day0: datetime, scenario: Scenario, tell: _Telling) -> None:
+    teller = report.Teller(service.app.database, day0)
     columns = (
         TextColumn("回放 {task.fields[at]}"), BarColumn(), MofNCompleteColumn(), TextColumn("条 · posts"),
     )  # fmt: skip
     offsets = [post.offset for post in scenario.posts]
     with Progress(*columns, console=tell.console, transient=True) as bar:
         task = bar.add_task("replay", total=len(offsets), at="")
-        async for at in replay(app, clock, day0, tell.until):
+        async for at in replay(service, day0, tell.until):
             published = bisect_right(offsets, at - day0)
             bar.update(task, completed=published, at=f"{at.astimezone(ZONE):%m-%d %H:%M}")
             for line in teller.news():
@@ -154,9 +153,9 @@ async def _play(
             await asyncio.sleep(0)
 
 
-async def _go_on(app: App, clock: SimulatedClock, running: asyncio.Task[None]) -> None:
+async def _go_on(service: Service, running: asyncio.Task[None]) -> None:
     """Keep the page alive: the bad day goes on, ten times as fast, until somebody stops the demo."""
-    clock.run_on(SPEED)
+    service.clock.run_on(SPEED)
     while not running.done():
-        await step(app)
+        await service.step()
         await asyncio.wait({running}, timeout=STILL.total_seconds())

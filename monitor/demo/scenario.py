@@ -18,7 +18,7 @@ from importlib import resources
 from typing import TypedDict
 from zoneinfo import ZoneInfo
 
-from collectors.model import PostKind
+from collectors.model import PostKind, SourceKind
 
 ZONE = ZoneInfo("Asia/Shanghai")
 DAYS = 15
@@ -27,12 +27,19 @@ FIRST_WEEKDAY = 3  # Thursday: places the weekends when the run chooses a day 0
 DAY = timedelta(days=1)
 
 
-class FeedFormat(StrEnum):
-    """How a source of the demo publishes; the value is the suffix of its address."""
+class Format(StrEnum):
+    """How a source of the demo publishes: three kinds of feeds, a page, an interface, files."""
 
     RSS = "rss"
     ATOM = "atom"
     JSON = "json"
+    REVIEWS = "reviews"
+    API = "api"
+    FILES = "files"
+
+
+_KINDS = {Format.REVIEWS: "review_page", Format.API: "json_api", Format.FILES: SourceKind.PUSH}
+_PAGES = {Format.REVIEWS: "/reviews/", Format.API: "/api/"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,27 +48,34 @@ class DemoSource:
 
     slug: str
     name: str
-    format: FeedFormat
+    format: Format
     encoding: str = "utf-8"
     zoned: bool = True
 
     @property
+    def kind(self) -> str:
+        """The kind of the source that reads it."""
+        return str(_KINDS.get(self.format, SourceKind.FEED))
+
+    @property
     def path(self) -> str:
-        """Where the demo's server publishes it."""
+        """Where the demo's server publishes it, "" for one that gives nothing but files."""
+        if self.format is Format.FILES:
+            return ""
+        if self.format in _PAGES:
+            return f"{_PAGES[self.format]}{self.slug}"
         return f"/feeds/{self.slug}.{self.format.value}"
 
 
 SOURCES = (
-    DemoSource(slug="weixun", name="微讯", format=FeedFormat.JSON),
-    DemoSource(slug="shanpai", name="闪拍短视频", format=FeedFormat.ATOM),
-    DemoSource(slug="tuxu", name="图叙社区", format=FeedFormat.RSS),
-    DemoSource(
-        slug="lanxun", name="澜讯新闻", format=FeedFormat.RSS, encoding="gb18030", zoned=False
-    ),
-    DemoSource(slug="wenyu", name="问隅问答", format=FeedFormat.ATOM),
-    DemoSource(slug="suda", name="诉达投诉", format=FeedFormat.RSS),
-    DemoSource(slug="dianji", name="店迹评价", format=FeedFormat.JSON),
-    DemoSource(slug="qiaoxia", name="桥下论坛", format=FeedFormat.ATOM),
+    DemoSource(slug="weixun", name="微讯", format=Format.JSON),
+    DemoSource(slug="shanpai", name="闪拍短视频", format=Format.API),
+    DemoSource(slug="tuxu", name="图叙社区", format=Format.RSS),
+    DemoSource(slug="lanxun", name="澜讯新闻", format=Format.RSS, encoding="gb18030", zoned=False),
+    DemoSource(slug="wenyu", name="问隅问答", format=Format.ATOM),
+    DemoSource(slug="suda", name="诉达投诉", format=Format.FILES, encoding="gb18030", zoned=False),
+    DemoSource(slug="dianji", name="店迹评价", format=Format.REVIEWS),
+    DemoSource(slug="qiaoxia", name="桥下论坛", format=Format.ATOM),
 )
 
 
@@ -78,7 +92,8 @@ class DemoPost:
     """A post ``offset`` after local midnight (Asia/Shanghai) of day 0.
 
     ``brand`` is the subject's name or None for one that must not become a brand's mention.
-    ``label`` is the true sentiment (negative, neutral, positive): for evaluation, never published.
+    ``label`` is the true sentiment (negative, neutral, positive): for evaluation, never published;
+    the stars of a review follow it loosely, as a customer's do (`monitor.demo.review_site`).
     """
 
     offset: timedelta

@@ -1,7 +1,7 @@
-"""The demo's small web server on loopback: the invented sites' feeds, and a webhook receiver.
+"""The demo's small web server on loopback: the invented sites, and a webhook receiver.
 
-It speaks real HTTP, so the real collector and the real sender are what is shown. Only its
-clock is simulated: a feed holds what was published until ``clock()``, and the receiver checks a
+It speaks real HTTP, so the real collectors and the real sender are what is shown. Only its
+clock is simulated: a feed or page holds what was published until ``clock()``, and the receiver checks a
 signature's age against the same clock that stamped it.
 """
 
@@ -25,11 +25,15 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from alerts import webhook
-from monitor.demo.feeds import Document, Feed
-from monitor.demo.scenario import DemoSource, Scenario
+from monitor.demo.feeds import Feed
+from monitor.demo.publication import Document, Publication
+from monitor.demo.review_site import ReviewPage
+from monitor.demo.scenario import DemoSource, Format, Scenario
+from monitor.demo.video_api import QUERY, VideoApi
 
 WINDOW = timedelta(hours=2)
 STOP_PATIENCE_SECONDS = 5.0
+ROBOTS = "User-agent: *\nAllow: /\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +80,10 @@ def new_secret() -> str:
 
 
 class DemoServer:
-    """Feeds under ``/feeds/`` and the receiver at ``/hook``, on a free port of 127.0.0.1.
+    """The sites' feeds, page and interface, and the receiver at ``/hook``, on a free port of 127.0.0.1.
 
     A context manager; serves from a thread of its own. ``day0`` is a local midnight. A reader
-    that visits each feed at least once per ``window`` of simulated time misses no post.
+    that visits each source at least once per ``window`` of simulated time misses no post.
     """
 
     def __init__(
@@ -94,11 +98,15 @@ class DemoServer:
         self.secret = secret or new_secret()
         self.receiver = Receiver(clock, self.secret)
         self._clock = clock
-        self._sources = scenario.sources
-        self._feeds = {
-            source.path: Feed(source, scenario.of_source(source.slug), day0, window)
-            for source in scenario.sources
-        }
+        self._documents: dict[str, Publication] = {}
+        self._apis: dict[str, VideoApi] = {}
+        for source in scenario.sources:
+            posts = scenario.of_source(source.slug)
+            if source.format is Format.API:
+                self._apis[source.path] = VideoApi(posts, day0)
+            elif source.path:
+                kind = ReviewPage if source.format is Format.REVIEWS else Feed
+                self._documents[source.path] = kind(source, posts, day0, window)
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._server = uvicorn.Server(_config(self._app()))
         self._thread = threading.Thread(target=self._serve, name="demo-server", daemon=True)
@@ -118,9 +126,12 @@ class DemoServer:
         """Verified messages in order of arrival, repeats included."""
         return self.receiver.received
 
-    def feed_url(self, source: DemoSource) -> str:
-        """Return the address of a source's feed."""
-        return f"{self.url}{source.path}"
+    def url_of(self, source: DemoSource) -> str | None:
+        """Return the address of a source as it is typed in; None for one that gives only files."""
+        if not source.path:
+            return None
+        query = QUERY if source.format is Format.API else ""
+        return f"{self.url}{source.path}{query}"
 
     def __enter__(self) -> Self:
         # The socket listens already: who connects before the thread is ready waits, and is served.
@@ -142,17 +153,19 @@ class DemoServer:
 
     def _app(self) -> Starlette:
         routes = [
-            Route("/feeds/{file}", self._feed, methods=["GET"]),
+            Route("/feeds/{file}", self._document, methods=["GET"]),
+            Route("/reviews/{site}", self._document, methods=["GET"]),
+            Route("/api/{site}", self._api, methods=["GET"]),
+            Route("/robots.txt", self._robots, methods=["GET"]),
             Route("/hook", self._hook, methods=["POST"]),
         ]
         return Starlette(routes=routes)
 
-    async def _feed(self, request: Request) -> Response:
-        feed = self._feeds.get(request.url.path)
-        if feed is None:
-            known = "\n".join(source.path for source in self._sources)
-            return PlainTextResponse(f"no such feed; there are:\n{known}\n", 404)
-        document = feed.document(self._clock())
+    async def _document(self, request: Request) -> Response:
+        publication = self._documents.get(request.url.path)
+        if publication is None:
+            return self._not_found()
+        document = publication.document(self._clock())
         headers = {
             "ETag": document.etag,
             "Last-Modified": _http_date(document.last_modified),
@@ -161,6 +174,23 @@ class DemoServer:
         if _is_unchanged(request, document):
             return Response(status_code=304, headers=headers)
         return Response(document.body, headers={**headers, "Content-Type": document.media_type})
+
+    async def _api(self, request: Request) -> Response:
+        api = self._apis.get(request.url.path)
+        if api is None:
+            return self._not_found()
+        asked = request.query_params
+        page = api.answer(
+            self._clock(), cursor=asked.get("cursor", ""), count=asked.get("count", "")
+        )
+        return JSONResponse(page, headers={"Date": _http_date(self._clock())})
+
+    async def _robots(self, _: Request) -> Response:
+        return PlainTextResponse(ROBOTS)
+
+    def _not_found(self) -> Response:
+        known = "\n".join((*self._documents, *self._apis))
+        return PlainTextResponse(f"no such site; there are:\n{known}\n", 404)
 
     async def _hook(self, request: Request) -> Response:
         body = await request.body()

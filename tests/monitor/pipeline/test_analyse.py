@@ -210,3 +210,27 @@ def test_a_post_that_kills_its_reader_costs_no_other_of_its_poll(house, make_pos
         row = connection.execute(select(source)).mappings().one()
     assert (row["state"], row["etag"]) == ("failing", "e")
     assert "it died" in row["reason"]
+
+
+def test_a_batch_of_wrong_types_is_put_aside_and_the_next_one_is_stored(house, make_post):
+    key = house.source()
+    with house.database.read() as connection:
+        slot = connection.scalar(select(source.c.next_due_at))
+    poll = Poll(
+        source_id=key, slot=slot, fetched_at=house.clock(), outcome=Outcome.NEW, state=SourceState.OK,
+        cursor_after=Cursor(), wait=timedelta(minutes=5),
+        posts=(make_post(key, 1, GOOD, house.clock.at),),
+    )  # fmt: skip
+
+    async def whole():
+        bus = LocalBus()
+        (batch,) = pack([poll])
+        await bus.publish(b"\x91\xa3bad", message_id="raw:bad")
+        await bus.publish(batch.body, message_id=batch.message_id)
+        while await bus.depth():
+            await analyse_batches(house.analysing, bus, wait=timedelta(0))
+        return bus.dead_letters
+
+    assert len(asyncio.run(whole())) == 1
+    with house.database.read() as connection:
+        assert connection.scalars(select(post.c.text)).all() == [GOOD]

@@ -1,12 +1,14 @@
 # make demo   看一场内置的虚构危机 · watch the bundled crisis (ARGS=--once ends by itself)
 # make test   运行全部测试 · run all tests
+# make bench  与朴素写法比较 CPU 与内存 · CPU and memory beside the plain ways (ARGS=--small is a quick look)
+# make bench-collect  采集:正文、抓取开销、请求间隔、内存 · collecting: full text, cost, pace, memory (ARGS=--small)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types bench train serve clean help
+.PHONY: demo test lint types bench bench-collect train serve clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -46,6 +48,9 @@ types: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-collect: $(VENV)/.dev
+	@$(BIN)/python -m tests.bench.collect $(ARGS)
 
 train: $(VENV)/.dev
 	@$(BIN)/python -m analysis.train --data ../shared/data/sentiment --out analysis/data/sentiment.npz

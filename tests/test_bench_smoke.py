@@ -13,13 +13,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 BENCHES = ("pipeline", "analyze", "trends", "serve", "poll")
+COLLECTING = ("--only", "feeds", "--only", "pace", "--only", "memory")
 
 Reports = Mapping[str, dict[str, Any]]
 
 
-def run_benches(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command behind ``make bench``."""
-    command = [sys.executable, "-m", "tests.bench", *arguments]
+def run_benches(*arguments: str, module: str = "tests.bench") -> subprocess.CompletedProcess[str]:
+    """Run the command behind ``make bench``, or another one."""
+    command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(
         command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=240
     )
@@ -51,6 +52,23 @@ def test_the_pipeline_loses_and_doubles_nothing_beside_the_naive_stack(reports: 
     assert counts["posts"] == counts["indexed"] == figures["ours"]["posts"] == 40
     assert counts["mentions"] == counts["in_rollups"] > 0
     assert figures["naive"]["posts"] == figures["naive without SnowNLP"]["posts"] == 20
+
+
+def test_the_collecting_bench_finds_right_results(tmp_path: Path) -> None:
+    done = run_benches("--tiny", "--out", str(tmp_path), *COLLECTING, module="tests.bench.collect")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()}
+    assert sorted(found) == ["collect-feeds", "collect-memory", "collect-pace"]
+    assert all(one["checked"] > 0 and one["broken"] == [] for one in found.values())
+    assert found["collect-feeds"]["figures"]["feeds"] == 10
+
+
+def test_full_text_without_recordings_is_skipped_with_a_word(tmp_path: Path) -> None:
+    away = ("--only", "fulltext", "--shared", str(tmp_path), "--out", str(tmp_path))
+    done = run_benches(*away, module="tests.bench.collect")
+    assert done.returncode == 0
+    assert "没有语料" in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_bench_is_refused_with_the_names_of_the_known_ones() -> None:

@@ -37,6 +37,8 @@ _HALF_LIFE_DAYS: Final = 14.0
 _HALF_LIFE_ARRIVALS: Final = 24.0
 _SHORTEST_SILENCE: Final = timedelta(minutes=15)
 _LEAST_INTERVALS: Final = 3
+LATEST_VISIT: Final = 1.2
+"""Of an interval: after that the next visit was made and seen, its jitter (a tenth) included."""
 _MOST_LEARNED: Final = 500
 _OLDEST: Final = timedelta(days=180)
 _LONGEST_LAG_SECONDS: Final = 7 * 86_400.0
@@ -135,19 +137,21 @@ def expected_within(rhythm: Rhythm, at: datetime, interval: timedelta) -> timede
 
     Close to the gap of a regular source, some five mean gaps of one that posts at random; the hours in
     which the source is used to be quiet are added. Two of these make silence certain enough to say it,
-    the visit that finds it (one ``interval``) included: see `quiet_allowed`.
+    the visit that finds it (`LATEST_VISIT`) included: see `quiet_allowed`.
     """
     pace = _Pace.of(rhythm) if rhythm.is_known else None
     quiet = None if pace is None else pace.sure.time_for(at, _most_quiet(rhythm))
     if quiet is None:
         return None
     late = max(interval, 1.5 * timedelta(seconds=rhythm.lag_seconds))
-    return (max(quiet + late, _LEAST_INTERVALS * interval, _SHORTEST_SILENCE) + interval) / 2
+    return (
+        max(quiet + late, _LEAST_INTERVALS * interval, _SHORTEST_SILENCE) + LATEST_VISIT * interval
+    ) / 2
 
 
 def quiet_allowed(expected: timedelta, interval: timedelta) -> timedelta:
     """Return how long after its last post a source may be found quiet: two expected intervals less a visit."""
-    return 2 * expected - interval
+    return 2 * expected - LATEST_VISIT * interval
 
 
 def is_silent(

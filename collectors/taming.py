@@ -25,9 +25,9 @@ _QUOTED_WHOLE = re.compile(r"\"[^\">]*+\"|'[^'>]*+'")
 _BETWEEN = re.compile(r"[\s/]+")
 
 
-def tamed(markup: str) -> str:
-    """Return ``markup`` up to its 60,000th tag, without the attributes of tags that have too many."""
-    beyond = next(islice(_ANY_TAG.finditer(markup), MOST_TAGS, None), None)
+def tamed(markup: str, most_tags: int = MOST_TAGS) -> str:
+    """Return ``markup`` up to its last tag allowed, without the attributes of tags that have too many."""
+    beyond = next(islice(_ANY_TAG.finditer(markup), most_tags, None), None)
     return _TAG.sub(_tame, markup if beyond is None else markup[: beyond.start()])
 
 

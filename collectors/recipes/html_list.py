@@ -28,18 +28,20 @@ from collectors.recipes.paging import (
 from collectors.recipes.patterns import TooSlow
 from collectors.recipes.rehearsal import Observed, Rehearsal, rehearsed
 from collectors.recipes.selecting import (
+    FEW_TAGS,
     HtmlField,
     HtmlFieldIn,
     HtmlFields,
     Reading,
     class_names,
+    looks_around,
     parsed,
     raw_value,
     selected,
 )
 from collectors.recipes.transforms import Place
 from collectors.recipes.walk import Page
-from collectors.taming import PAGE_BYTES
+from collectors.taming import MOST_TAGS, PAGE_BYTES
 from collectors.visit import BLOCKED_WAIT, CHALLENGE, Trouble, Visit, is_challenge
 
 if TYPE_CHECKING:
@@ -89,6 +91,12 @@ class HtmlListOptions(Options):
         return self
 
     @property
+    def most_tags(self) -> int:
+        """How much of a page is read: little where a selector costs the square of it."""
+        asked = (self.item, *self.fields.values(), *((self.next,) if self.next else ()))
+        return FEW_TAGS if looks_around(asked) else MOST_TAGS
+
+    @property
     def paging(self) -> PageOptions:
         """The paging, where links are followed told as such."""
         if self.next is None:
@@ -123,7 +131,7 @@ class HtmlPages:
     def read(self, reply: Reply, token: str) -> Page:
         """Return the page that ``reply`` is; raises Trouble and TooSlow."""
         text = text_of(reply, self.options.charset, most=PAGE_BYTES)
-        root = parsed(text, reply.url)
+        root = parsed(text, reply.url, self.options.most_tags)
         items = self._items(root)
         if not items:
             return self._empty(reply, text)

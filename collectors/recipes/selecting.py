@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +16,7 @@ from collectors.recipes.fields import FieldSpec, check_targets
 from collectors.recipes.mapping import Expression, Template, filled_template
 from collectors.recipes.patterns import checked_pattern, found
 from collectors.recipes.transforms import MOST_VALUES, Place, transformed
-from collectors.taming import tamed
+from collectors.taming import MOST_TAGS, tamed
 
 if TYPE_CHECKING:
     from parsel import Selector
@@ -25,6 +25,8 @@ SELECTOR_CHARACTERS = 500
 _MARKUP_CHARACTERS = 1_000_000
 _READ_CHARACTERS = 20_000_000
 _TO_TEXT = re.compile(r"::(?:text|attr)\b|/@[\w:-]+\s*$|text\(\)\s*$")
+_NEIGHBOURS = re.compile(r"preceding|following|ancestor|count\s*\(|\[[^\]]*(?://|descendant)")
+FEW_TAGS = 4_000
 _LISTS = frozenset({"tags"})
 
 
@@ -122,12 +124,26 @@ class Reading:
         return text[:_MARKUP_CHARACTERS]
 
 
-def parsed(text: str, base_url: str) -> Selector:
+def looks_around(selectors: Iterable[HtmlField]) -> bool:
+    """Return whether a selector compares elements with their neighbours or with the whole page.
+
+    Such an expression (``h2 ~ p``, ``:nth-child``, ``[count(//a) > 3]``) costs the square of a page's
+    elements, and nothing stops it: a page of four thousand is all it gets.
+    """
+    from parsel import css2xpath
+
+    ways = (css2xpath(one.css) if one.css is not None else one.xpath or "" for one in selectors)
+    return any(_NEIGHBOURS.search(way) for way in ways)
+
+
+def parsed(text: str, base_url: str, most_tags: int = MOST_TAGS) -> Selector:
     """Return the root of a page. No script runs, nothing is fetched, 255 levels are read."""
     from lxml import etree
     from parsel import Selector
 
-    markup = tamed(text.replace("\0", "")).encode("utf-8", "replace").strip() or b"<html/>"
+    markup = (
+        tamed(text.replace("\0", ""), most_tags).encode("utf-8", "replace").strip() or b"<html/>"
+    )
     # Made here and not by parsel, which lifts libxml2's limits or warns about them.
     parser = etree.HTMLParser(encoding="utf-8", recover=True, no_network=True)
     try:

@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 AT_ONCE = 20
 LEASE = timedelta(days=10)
-LEAST_LEASE = timedelta(minutes=5)
+LEAST_LEASE = timedelta(minutes=1)
 REFUSED_WAIT = timedelta(hours=24)
 FAILED_WAIT = timedelta(hours=1)
 RENEW_BEFORE = 0.1  # of the lease
@@ -119,13 +119,12 @@ def answer_check(database: Database, callback: str, check: Check, *, now: dateti
         if check.mode != "subscribe" or not check.challenge:
             return None
         granted = timedelta(seconds=min(check.lease_seconds or LEASE.total_seconds(), 10**8))
-        lease = max(granted, LEAST_LEASE)
         values = {
             "state": "active",
             "reason": None,
             "verified_at": now,
-            "lease_until": now + lease,
-            "next_ask_at": now + lease * (1 - RENEW_BEFORE),
+            "lease_until": now + granted,
+            "next_ask_at": now + max(granted, LEAST_LEASE) * (1 - RENEW_BEFORE),
         }
         subscriptions.change(connection, row["id"], values)
     return check.challenge

@@ -24,12 +24,14 @@ from sqlalchemy import (
 )
 
 from collectors.model import SourceKind, SourceState
+from collectors.rhythm import LATEST_VISIT
 from monitor.storage.instants import to_micros
 from monitor.storage.tables import alert, blind_spot, source
 
 SPEAKING: Final = tuple(state.value for state in SourceState if state.is_speaking)
 ANSWERING: Final = (*SPEAKING, SourceState.SILENT.value)
 """States of a source whose visits succeed."""
+_LATEST_VISIT: Final = round(LATEST_VISIT * 1_000_000)
 CERTAIN: Final = (
     SourceState.GONE.value, SourceState.RECIPE_BROKEN.value, SourceState.NOT_A_FEED.value,
 )  # fmt: skip
@@ -79,7 +81,8 @@ def _is_silent(now: datetime) -> ColumnElement[bool]:
     looked_at = case(
         (source.c.kind == SourceKind.PUSH.value, to_micros(now)), else_=_micros(source.c.last_success_at)
     )  # fmt: skip
-    allowed = 2 * _in_micros(source.c.expected_seconds) - _in_micros(source.c.interval_seconds)
+    visit = cast(source.c.interval_seconds, BigInteger) * literal(_LATEST_VISIT, BigInteger)
+    allowed = 2 * _in_micros(source.c.expected_seconds) - visit
     quiet = looked_at - _micros(source.c.last_post_at)
     return func.coalesce(and_(source.c.state.in_(ANSWERING), quiet > allowed), False)
 

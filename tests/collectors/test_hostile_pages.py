@@ -123,3 +123,24 @@ def test_a_tag_that_is_only_long_keeps_its_attributes() -> None:
 @pytest.mark.parametrize("label", ["idna", "punycode", "unicode_escape", "utf-7", "undefined"])
 def test_no_page_is_read_by_an_encoding_that_no_page_is_written_in(label: str) -> None:
     assert decode(b"a\xff", label).encoding == "cp1252"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "h2 ~ p",
+        "p:nth-child(2n)",
+        {"xpath": "//p[count(//h2) > 3]"},
+        {"xpath": "//h2/following::p"},
+    ],
+    ids=str,
+)
+def test_selectors_that_compare_neighbours_get_a_page_they_can_take(item: object) -> None:
+    page = ("<html><body>" + "<h2>云雀</h2><p>起火</p>" * 100_000).encode()
+    url, options = SOURCES["html_list"]
+    options = {**options, "item": item, "fields": {"text": {"xpath": "."}}}
+    source = Source(
+        id=1, name="n", kind="html_list", url=url, interval=timedelta(minutes=5), options=options
+    )
+    seconds, _ = asyncio.run(_visited(source, OnePage(page)))
+    assert seconds < 15

@@ -98,3 +98,22 @@ def test_simple_markup_is_read_as_the_tree_of_an_html_parser_reads_it() -> None:
         # A comment is nothing to a reader, and makes markup that is not simple.
         assert plain(f"<i>{markup}</i>") == plain(f"<!-- --><i>{markup}</i>")
         assert plain(f"<i></i>{markup}") == plain(f"<!-- --><i></i>{markup}")
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        ('趴窝了<img src="1.png" class="wp-smiley" alt="😡">', "趴窝了😡"),
+        ('<p>又坏了<img alt="🙄" class="emoji" title=":x:"/>吧</p>', "又坏了🙄吧"),
+        ("坏了<span class=url-icon><img alt=[怒] src='2.png'></span>", "坏了[怒]"),
+        ('图<img src="3.png" alt="车间照片">', "图"),
+        ('图<img class="emoji" alt="a very long description of a picture">', "图"),
+        ('<img class="emoji" alt="&lt;b&gt;">', ""),
+    ],
+)
+def test_a_picture_of_an_emoji_says_it_and_no_other_picture_does(markup, expected):
+    assert plain(markup) == expected
+
+
+def test_many_open_images_cost_no_more_than_their_length():
+    assert len(plain("<img alt=" * 100_000 + "词")) <= 1_000_000

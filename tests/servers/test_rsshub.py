@@ -8,7 +8,7 @@ from tests.scenarios.service import Service, eventually
 from tests.servers import visiting
 from tests.servers.running import RSSHub, ask
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.servers
 
 # Route, entries, and the title of one of them; RSSHub's own pages say so.
 ROUTES = [

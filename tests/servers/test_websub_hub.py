@@ -19,7 +19,7 @@ from tests.scenarios.service import Service, eventually
 from tests.servers import visiting
 from tests.servers.running import HubSite
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.servers
 ASKED_WITHIN = 60.0  # hubs are asked every 30 s
 PUSHED_WITHIN = 5.0
 TEN_DAYS = timedelta(days=10).total_seconds()

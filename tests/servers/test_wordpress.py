@@ -15,7 +15,7 @@ from tests.servers import visiting
 from tests.servers.running import WordPress
 from tests.servers.writing import LETTER, write
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.servers
 _number = count(1)
 
 
@@ -74,9 +74,6 @@ def test_a_new_post_ends_the_304_and_only_it_is_new(service: Service, wordpress:
     assert visiting.visit(service, key)["last_status"] == 304
 
 
-@pytest.mark.xfail(
-    reason="WordPress's feeds write emoji as <img alt>, and plain() leaves images out"
-)
 def test_an_emoji_arrives_by_the_feed(service: Service, wordpress: WordPress) -> None:
     (post,) = wordpress.edit({"do": "post", "title": "续航", "text": "又趴窝了😡"})
     key = visiting.add(service, named("文章"), f"{wordpress.url}/feed/")
@@ -154,9 +151,6 @@ def test_the_interface_is_read_to_the_end_a_few_pages_a_visit(
     assert visiting.health(service, key)["posts_total"] == len(stored), "nothing twice"
 
 
-@pytest.mark.xfail(
-    reason="it keeps the date of its writing, and only two minutes back are read again"
-)
 def test_a_comment_that_waited_for_approval_arrives(service: Service, wordpress: WordPress) -> None:
     (post, _), _ = write(wordpress, "远山乳业", posts=1, comments=1)
     (key,) = add_interface(service, wordpress.url)

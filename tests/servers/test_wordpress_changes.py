@@ -13,7 +13,7 @@ from tests.servers import visiting
 from tests.servers.running import WordPress
 from tests.servers.writing import write
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.servers
 BRAND = "云雀汽车"
 HOUR_MICROS = 3_600 * 10**6
 SETTLED = f"{BRAND}已退款并致歉,此事了结。"

@@ -68,7 +68,7 @@ def test_a_card_of_weibo_becomes_a_post_with_all_its_fields() -> None:
     poll = visit(json_source(**WEIBO), Recorded({URL: answer(weibo(edited))}))
     post = poll.posts[0]
     assert (post.external_id, post.url) == ("5001", "https://m.weibo.cn/status/Nabc")
-    assert post.text == "云雀汽车\n刹车失灵 & 起火"
+    assert post.text == "云雀汽车\n刹车失灵 [怒] & 起火"
     assert post.author.name == "甲"
     assert (post.author.handle, post.author.followers) == ("42", 12_000)
     assert post.author.url == "https://m.weibo.cn/u/42"

@@ -26,8 +26,8 @@ def test_a_question_about_no_subscription_of_ours_never_waits_for_the_writer(nee
     assert answer_check(ReadsOnly(), "x" * 32, check, now=needs.clock()) is None
 
 
-def test_strangers_who_guess_callbacks_are_slowed_down(client) -> None:
+def test_strangers_who_guess_callbacks_are_slowed_down(anonymous) -> None:
     asked = {"hub.mode": "subscribe", "hub.topic": "https://x.example/", "hub.challenge": "c"}
-    statuses = [client.get(f"/websub/{n:040d}", params=asked).status_code for n in range(200)]
+    statuses = [anonymous.get(f"/websub/{n:040d}", params=asked).status_code for n in range(200)]
     assert statuses[0] == 404
     assert statuses[-1] == 429

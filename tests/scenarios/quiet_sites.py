@@ -63,21 +63,23 @@ class Character:
 
 
 CHARACTERS = (
-    Character("快讯", "feed", 10 * MINUTE, 10 * MINUTE),
+    Character("快讯", "feed", 10 * MINUTE, 20 * MINUTE),
     Character("车友快报", "feed", 20 * MINUTE, 10 * MINUTE, trouble=Mode.FROZEN, complains=True),
-    Character("街谈", "feed", 30 * MINUTE, 30 * MINUTE, Rhythm.RANDOM),
+    Character("街谈", "feed", 30 * MINUTE, HOUR, Rhythm.RANDOM),
     Character("北岭晚报", "feed", HOUR, 30 * MINUTE, trouble=Mode.FROZEN),
     Character("闲话", "feed", HOUR, HOUR, Rhythm.RANDOM),
     Character("周边", "feed", 2 * HOUR, HOUR),
     Character("月台", "feed", 3 * HOUR, HOUR),
     Character("办事大厅", "feed", HOUR, HOUR, Rhythm.BY_DAY),
-    Character("老论坛", "feed", HOUR, 30 * MINUTE, trouble=Mode.FROZEN, is_dated=False, complains=True),
+    Character(
+        "老论坛", "feed", HOUR, 30 * MINUTE, trouble=Mode.FROZEN, is_dated=False, complains=True
+    ),
     Character("拾遗", "feed", 90 * MINUTE, HOUR, Rhythm.RANDOM, has_validators=False),
     Character("午后", "feed", 45 * MINUTE, HOUR, has_validators=False),
     Character("车主之家", "html_list", HOUR, HOUR),
     Character("公告栏", "html_list", 2 * HOUR, HOUR),
     Character("投诉台", "html_list", HOUR, 30 * MINUTE, trouble=Mode.REDESIGNED, complains=True),
-    Character("问答", "json_api", 30 * MINUTE, 30 * MINUTE),
+    Character("问答", "json_api", 30 * MINUTE, HOUR),
     Character("热榜", "json_api", 2 * HOUR, HOUR, Rhythm.RANDOM),
     Character("门户", "feed", HOUR, 30 * MINUTE, trouble=Mode.CAPTCHA_200),
     Character("社区", "feed", HOUR, HOUR, trouble=Mode.CAPTCHA_403),
@@ -228,7 +230,9 @@ def _site(character: Character, start: datetime, end: datetime, random: Random) 
         is_awake = character.rhythm is not Rhythm.BY_DAY or 8 <= at.astimezone(ZONE).hour < 22
         if is_awake:
             number = len(entries) + 1
-            entries.append(Entry(number, at, f"{character.name}:{_text(number, character, random)}"))
+            entries.append(
+                Entry(number, at, f"{character.name}:{_text(number, character, random)}")
+            )
         at += wait()
     return Site(character, entries)
 

@@ -183,12 +183,17 @@ def adaptive_interval(
 
 
 def _learn(rhythm: Rhythm, times: Sequence[datetime]) -> Rhythm:
-    learned, pace, paced_at = rhythm, None, None
+    learned, pace, paced_at, beside = rhythm, None, None, 0
     for at in times:
+        if learned.last is not None and at - learned.last < GRAIN:
+            beside += 1  # one arrival with the last: counted together, most posts of a burst are such
+            continue
+        if beside:
+            learned, beside = replace(learned, posts=learned.posts + beside), 0
         if paced_at is None or at - paced_at > 6 * HOUR:
             pace, paced_at = _Pace.of(learned), at
         learned = _arrive(learned, at, pace)
-    return learned
+    return replace(learned, posts=learned.posts + beside) if beside else learned
 
 
 def _arrive(rhythm: Rhythm, at: datetime, pace: _Pace | None) -> Rhythm:
@@ -196,8 +201,6 @@ def _arrive(rhythm: Rhythm, at: datetime, pace: _Pace | None) -> Rhythm:
     if rhythm.last is None:
         return replace(rhythm, first=at, last=at, arrivals=1, posts=1.0)
     gap = at - rhythm.last
-    if gap < GRAIN:
-        return replace(rhythm, posts=rhythm.posts + 1)
     fade = _fade(rhythm, gap)
     most = _most_quiet(rhythm)
     share = 1.0

@@ -186,9 +186,8 @@ def _learn(rhythm: Rhythm, times: Sequence[datetime]) -> Rhythm:
     learned, pace, paced_at, beside = rhythm, None, None, 0
     for at in times:
         if learned.last is not None and at - learned.last < GRAIN:
-            beside += (
-                1  # one arrival with the last: counted together, most posts of a burst are such
-            )
+            # One arrival with the last; most posts of a burst are, and are counted together.
+            beside += 1
             continue
         if beside:
             learned, beside = replace(learned, posts=learned.posts + beside), 0

@@ -49,8 +49,7 @@ from collectors.social.wordpress_things import (
 from collectors.visit import Trouble, Visit, back_off, trouble_state
 
 _PAGES = 4
-_OVERLAP_SECONDS = 6 * 3600
-"""Comments keep the time they were written while they wait for a moderator."""
+_OVERLAP_SECONDS = 120
 _PAST_THE_END = "rest_post_invalid_page_number"
 _NO_REST = frozenset({401, 403, 404})
 _UNPUBLISHED = frozenset({"rest_forbidden", "rest_cannot_read", "rest_post_trashed"})

@@ -112,9 +112,11 @@ def test_the_next_visit_asks_for_what_came_and_what_was_changed_since() -> None:
     of = started(9)
     _, http = seen(of, listed())
     newest, edits = http.requests
-    assert newest.query["after"] == (NOW - 15 * HOUR).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert newest.query["after"] == (NOW - 9 * HOUR - timedelta(minutes=2)).strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )
     assert edits.query["orderby"] == "modified"
-    assert edits.query["modified_after"] == (NOW - timedelta(hours=6)).strftime(
+    assert edits.query["modified_after"] == (NOW - timedelta(minutes=2)).strftime(
         "%Y-%m-%dT%H:%M:%SZ"
     )
 

@@ -15,7 +15,7 @@ from monitor.bus_nats import NatsBus
 
 NOW = timedelta(0)
 SOON = timedelta(milliseconds=20)
-ACK_WAIT = timedelta(milliseconds=150)
+ACK_WAIT = timedelta(milliseconds=500)  # a stalled machine must not look like a dead worker
 
 
 @pytest.fixture(params=["memory", "nats"])
